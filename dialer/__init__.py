@@ -1,0 +1,1 @@
+"""Placing a call and carrying it: lines, legs, the conversation, turn-taking and outcomes."""

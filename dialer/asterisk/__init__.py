@@ -1,0 +1,1 @@
+"""The line through Asterisk: ARI for control, chan_websocket for sound."""

@@ -1,0 +1,1 @@
+"""What is asked: the questionnaire format and its checker, the dialogue machine, the answers."""

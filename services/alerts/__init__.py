@@ -1,0 +1,1 @@
+"""Alerts: raised, delivered, repeated until a named person has acknowledged them."""

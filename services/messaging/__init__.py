@@ -1,0 +1,1 @@
+"""MQTT: what is published, its schemas, the client and the embedded broker."""

@@ -1,0 +1,1 @@
+"""Keys, sealed columns, search hashes, passwords."""

@@ -1,0 +1,1 @@
+"""What the patient said, understood: values, findings with evidence, severity by readable rules."""
