@@ -194,7 +194,8 @@ class FollowUp(Base):
     """1 is most urgent."""
     state: Mapped[str] = mapped_column(String(12), default=FollowUpState.PLANNED)
     attempts: Mapped[int] = mapped_column(Integer, default=0)
-    """How many were made; the number of the next attempt less one."""
+    """How many workflows were started for it, each for the attempt of that number. A workflow that
+    finds the call no longer allowed makes no attempt, so numbers may be left out."""
     disposition: Mapped[str | None] = mapped_column(String(24))
     """Of the last attempt."""
     ignore_window: Mapped[bool] = mapped_column(Boolean, default=False)
