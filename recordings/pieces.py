@@ -25,7 +25,7 @@ class Side(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Sound of one side. Empty sound says: from here on this side is silent."""
+    """Sound of one side."""
 
     side: Side
     at: float

@@ -39,8 +39,8 @@ class StoredRecording:
 class CallRecorder:
     """Records one call. Used from the event loop; disk and compression go to worker threads.
 
-    Until ``keep`` everything stays in memory. ``patient``, ``system`` and ``silent`` never block and
-    never raise: a full disk must not end a call.
+    Until ``keep`` everything stays in memory. ``patient`` and ``system`` never block and never
+    raise: a full disk must not end a call.
     """
 
     def __init__(
@@ -81,10 +81,6 @@ class CallRecorder:
         It ends whatever of an earlier clip would still sound then.
         """
         self._add(Piece(Side.SYSTEM, at, pcm))
-
-    def silent(self, at: float) -> None:
-        """The line stopped playing at ``at`` (a flush): the rest of the last clip was not heard."""
-        self._add(Piece(Side.SYSTEM, at, b""))
 
     def keep(self) -> None:
         """The right party consented: write what is held, and everything from now on."""

@@ -126,6 +126,16 @@ async def test_a_refusal_forgets_what_was_held_and_what_was_kept(tmp_path: Path)
     assert files(tmp_path) == []
 
 
+async def test_a_refusal_wipes_the_memory(tmp_path: Path) -> None:
+    recording = recorder(tmp_path)
+    talk(recording, 0.0, 4.0)
+    # Nothing public can show this: whoever still has the buffer must find nothing in it.
+    held = recording._held
+    assert len(held) > 64_000
+    recording.drop()
+    assert bytes(held) == b""
+
+
 async def test_consent_without_a_sound_stores_nothing(tmp_path: Path) -> None:
     recording = recorder(tmp_path)
     recording.keep()

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recordings.container import Header, Sealer, seal_all
+from recordings.container import Cipher, Header, Sealer, seal_all
 from recordings.errors import Damaged, NotInStore
 from recordings.reading import SealedFile, open_sealed
 
@@ -106,6 +106,12 @@ def test_a_dropped_chunk_is_noticed() -> None:
     start, stride = len(Header.decode(sealed).encode()), CHUNK + 16
     with pytest.raises(Damaged):
         content(opened(sealed[: start + stride] + sealed[start + 2 * stride :]))
+
+
+def test_a_chunk_cannot_pass_for_the_final_one() -> None:
+    cipher = Cipher(KEY, Header("key-1", CHUNK, bytes(16)), NAME)
+    with pytest.raises(Damaged):
+        cipher.open(0, cipher.seal(0, b"x", final=False), final=True)
 
 
 def test_another_key_or_name_does_not_open() -> None:
