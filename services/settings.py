@@ -78,6 +78,8 @@ class Settings(BaseSettings):
     alert_repeat_seconds: float = 120.0
 
     # The desk.
+    time_zone: str = "Asia/Shanghai"
+    """IANA name of the hospital's own zone: the desk's days and times."""
     listen_host: str = "127.0.0.1"
     listen_port: int = Field(default=8600, ge=0, le=65535)
 
