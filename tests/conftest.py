@@ -1,3 +1,7 @@
 """Fixtures that several rooms share."""
 
-pytest_plugins = ["tests.support.databases", "tests.support.mosquitto_server"]
+pytest_plugins = [
+    "tests.support.asterisk_server",
+    "tests.support.databases",
+    "tests.support.mosquitto_server",
+]

@@ -9,6 +9,7 @@ in between is not repeated.
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import json
 import logging
@@ -77,7 +78,8 @@ class Ari:
         self.replaced = False
         """Another process took the application name over; nothing is heard here any more."""
         self._url = url.rstrip("/")
-        self._auth = aiohttp.BasicAuth(user, password)
+        token = base64.b64encode(f"{user}:{password}".encode()).decode()
+        self._authorization = f"Basic {token}"
         self._time_limit = time_limit
         self._http: aiohttp.ClientSession | None = None
         self._listening: asyncio.Task[None] | None = None
@@ -105,7 +107,7 @@ class Ari:
         """
         self._on_event, self._on_connected = on_event, on_connected
         self._http = aiohttp.ClientSession(
-            auth=self._auth,
+            headers={"Authorization": self._authorization},
             connector=aiohttp.TCPConnector(limit=64, keepalive_timeout=10),
             timeout=aiohttp.ClientTimeout(total=self._time_limit),
         )

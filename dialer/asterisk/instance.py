@@ -128,6 +128,7 @@ def start(
         pid = _launch(Tree(prefix.absolute()), configuration, run)
     deadline = clock() + patience
     while not _answers(url, settings.ari_user, password):
+        time.sleep(0.1)  # first: a process that has only just begun shows no command line yet
         if _running(run) is None:
             raise InstanceError(f"Asterisk ended at once; {_last_words(run)}")
         if clock() > deadline:
@@ -135,7 +136,6 @@ def start(
             raise InstanceError(
                 f"Asterisk did not answer on {url} within {patience:.0f} s; {_last_words(run)}"
             )
-        time.sleep(0.1)
     return Instance(url, settings.ari_user, password, pid, run)
 
 
