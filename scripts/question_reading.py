@@ -74,7 +74,7 @@ class QuestionReader:
         found = self.marked.fields(
             node,
             ("id", "type", "text", "simple", "hints", "source", *_BY_TYPE.get(kind, ())),
-            ("asks_about", "ask_if"),
+            ("asks_about", "ask_if", "readback"),
         )
         scale = kind is QuestionType.SCALE
         question_id = self._id(found["id"])
@@ -96,6 +96,7 @@ class QuestionReader:
             if "keypad" in found
             else (_SCALE_KEYPAD if scale else None),
             ask_if=self._condition(found["ask_if"]) if "ask_if" in found else None,
+            readback=self._finding(found["readback"]) if "readback" in found else None,
             source=self.marked.text(found["source"]),
         )
         self._read[question_id] = question
@@ -147,11 +148,13 @@ class QuestionReader:
         return choices
 
     def _findings(self, node: yaml.Node) -> tuple[str, ...]:
-        codes = self.marked.texts(node)
-        for code, item in zip(codes, self.marked.items(node), strict=False):
-            if self.findings is not None and code not in self.findings:
-                self.marked.problem(item, f"no finding has the code '{code}'")
-        return codes
+        return tuple(dict.fromkeys(self._finding(item) for item in self.marked.items(node)))
+
+    def _finding(self, node: yaml.Node) -> str:
+        code = self.marked.text(node)
+        if self.findings is not None and code not in self.findings:
+            self.marked.problem(node, f"no finding has the code '{code}'")
+        return code
 
     def _condition(self, node: yaml.Node) -> Condition:
         found = self.marked.fields(node, ("question",), ("is", "at_least", "at_most"))

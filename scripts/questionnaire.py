@@ -131,6 +131,8 @@ class Question:
     """Finding codes that a bare yes or no speaks about."""
     keypad: Keypad | None = None
     ask_if: Condition | None = None
+    readback: str | None = None
+    """The finding code whose read-back is spoken when the value itself is the warning sign."""
     source: str = ""
     """Where the question comes from, for the clinician who reviews it."""
 
@@ -203,6 +205,17 @@ class Questionnaire:
             if question.id == question_id:
                 return question
         raise KeyError(question_id)
+
+    def prompt(self, prompt_id: str) -> Prompt:
+        """The prompt of that id.
+
+        Raises:
+            KeyError: there is none.
+        """
+        for prompt in self.prompts():
+            if prompt.id == prompt_id:
+                return prompt
+        raise KeyError(prompt_id)
 
     def prompts(self) -> Iterator[Prompt]:
         """Everything the script may say, in the order of a call."""
