@@ -1,0 +1,303 @@
+"""The engine on real DBOS and real databases: every due call once, and nothing personal in it."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import inspect, select, table, text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from dialer.outcomes import CallResult
+from scripts.turns import Disposition
+from services.calls.engine import engine_url
+from services.calls.placing import Outcome
+from services.database.session import Sessions
+from services.database.tables import Alert, AlertEvent, Attempt, FollowUp, FollowUpState, new_id
+from tests.support.engine_rig import COMPLETED, Talk, Worker, completed, endless
+from tests.support.rows import (
+    INVENTED,
+    NOW,
+    add_attempt,
+    add_follow_up,
+    add_patient,
+    add_user,
+    now,
+    put_on_duty,
+)
+
+Start = Callable[..., Worker]
+
+
+async def until(condition: Callable[[], Awaitable[bool]]) -> None:
+    """Wait until something holds."""
+    for _ in range(1200):
+        if await condition():
+            return
+        await asyncio.sleep(0.05)
+    pytest.fail("it never came to hold")
+
+
+@pytest.fixture
+def worker(database_url: str, sessions: Sessions, tmp_path: Path) -> Start:
+    def make(talk: Talk = completed, *, worker_id: str = "worker-1", lines: int = 2) -> Worker:
+        return Worker(
+            database_url, sessions, tmp_path, talk, clock=now, worker_id=worker_id, lines=lines
+        )
+
+    return make
+
+
+@asynccontextmanager
+async def at_work(worker: Worker) -> AsyncIterator[Worker]:
+    async with worker.engine:
+        yield worker
+
+
+async def state_of(sessions: Sessions, follow_up: FollowUp) -> FollowUp:
+    async with sessions() as session:
+        return await session.get_one(FollowUp, follow_up.id)
+
+
+async def test_a_due_call_is_placed_once_and_done(worker: Start, sessions: Sessions) -> None:
+    await put_on_duty(sessions)
+    follow_up = await add_follow_up(sessions)
+
+    async def done() -> bool:
+        return (await state_of(sessions, follow_up)).state == "done"
+
+    async with at_work(worker()) as busy:
+        await until(done)
+        await asyncio.sleep(0.5)
+    assert len(busy.line.rung()) == 1
+    async with sessions() as session:
+        attempt = (await session.scalars(select(Attempt))).one()
+    assert (attempt.disposition, attempt.cause, attempt.sip_code) == ("completed", 16, None)
+    assert attempt.id == busy.line.rung()[0]
+    assert busy.posted.kinds("huifang/v1/calls/") == ["dialing", "ended"]
+
+
+async def test_without_anybody_on_duty_nothing_is_dialled(
+    worker: Start, sessions: Sessions
+) -> None:
+    follow_up = await add_follow_up(sessions)
+    await put_on_duty(sessions, ends_at=NOW)
+    async with at_work(worker()) as idle:
+        await asyncio.sleep(1)
+    assert idle.line.rung() == []
+    assert (await state_of(sessions, follow_up)).state == "planned"
+
+
+async def test_more_is_due_than_lines_are_free(worker: Start, sessions: Sessions) -> None:
+    await put_on_duty(sessions)
+    follow_ups = [
+        await add_follow_up(sessions, await add_patient(sessions, index), priority=index)
+        for index in (5, 3, 1, 4)
+    ]
+    most = 0
+
+    async def talk(attempt_id: str) -> CallResult:
+        nonlocal most
+        most = max(most, len(await busy.line.legs()))
+        await asyncio.sleep(0.2)
+        return COMPLETED
+
+    async def all_done() -> bool:
+        return all([(await state_of(sessions, f)).state == "done" for f in follow_ups])
+
+    busy = worker(talk, lines=1)
+    async with at_work(busy):
+        await until(all_done)
+    assert most == 1
+    async with sessions() as session:
+        rows = await session.execute(
+            select(Attempt.id, FollowUp.priority).join(
+                FollowUp, FollowUp.id == Attempt.follow_up_id
+            )
+        )
+        priority = {row.id: row.priority for row in rows}
+    assert [priority[attempt] for attempt in busy.line.rung()] == [1, 3, 4, 5]
+
+
+async def test_a_call_that_breaks_is_interrupted_and_planned_again(
+    worker: Start, sessions: Sessions, caplog: pytest.LogCaptureFixture
+) -> None:
+    await put_on_duty(sessions)
+    follow_up = await add_follow_up(sessions)
+
+    async def talk(attempt_id: str) -> CallResult:
+        raise RuntimeError("胸口疼得厉害")
+
+    async def over() -> bool:
+        return (await state_of(sessions, follow_up)).disposition is not None
+
+    async with at_work(worker(talk)) as busy:
+        await until(over)
+    after = await state_of(sessions, follow_up)
+    assert (after.state, after.disposition) == ("planned", "interrupted")
+    assert timedelta(minutes=2) <= after.due_at - NOW <= timedelta(minutes=5)
+    assert await busy.line.legs() == ()
+    assert "胸口" not in caplog.text
+
+
+async def test_stopping_breaks_calls_off_and_leaves_nothing_up(
+    worker: Start, sessions: Sessions
+) -> None:
+    await put_on_duty(sessions)
+    follow_up = await add_follow_up(sessions)
+    busy = worker(endless)
+
+    async def rung() -> bool:
+        return len(busy.line.rung()) == 1
+
+    async with at_work(busy):
+        await until(rung)
+    assert await busy.line.legs() == ()
+    after = await state_of(sessions, follow_up)
+    assert (after.state, after.disposition) == ("planned", "interrupted")
+    # The loop can still use threads, although DBOS took its own with it.
+    assert await asyncio.to_thread(lambda: 1) == 1
+
+
+async def test_an_attempt_left_by_a_crash_is_ended_before_anything_else(
+    worker: Start, sessions: Sessions
+) -> None:
+    await put_on_duty(sessions)
+    follow_up = await add_follow_up(sessions, state=FollowUpState.QUEUED)
+    async with sessions.begin() as session:
+        (await session.get_one(FollowUp, follow_up.id)).attempts = 1
+    left = await add_attempt(sessions, follow_up)
+    restarted = worker()
+    restarted.line.ring(left.id)
+    async with at_work(restarted):
+        assert await restarted.line.legs() == ()
+        await asyncio.sleep(0.5)
+    assert restarted.line.rung() == [left.id]
+    assert (await state_of(sessions, follow_up)).disposition == "interrupted"
+
+
+async def test_a_workflow_that_ends_without_an_attempt_gives_the_follow_up_back(
+    worker: Start, sessions: Sessions
+) -> None:
+    await put_on_duty(sessions)
+    patient = await add_patient(sessions)
+    await add_attempt(sessions, await add_follow_up(sessions, patient, due_at=NOW), number=9)
+    follow_up = await add_follow_up(sessions, patient, state=FollowUpState.QUEUED)
+
+    async def planned() -> bool:
+        return (await state_of(sessions, follow_up)).state == "planned"
+
+    busy = worker()
+    # The other attempt belongs to this worker's live neighbour, not to a dead process.
+    await worker(worker_id="neighbour").heartbeats.register(wait=0)
+    async with sessions.begin() as session:
+        (await session.scalars(select(Attempt))).one().worker_id = "neighbour"
+    async with at_work(busy):
+        await until(planned)
+    assert busy.line.rung() == []
+
+
+async def test_an_alert_is_told_again_until_it_is_acknowledged(
+    worker: Start, sessions: Sessions
+) -> None:
+    follow_up = await add_follow_up(sessions)
+    attempt = await add_attempt(sessions, follow_up, ended_at=NOW, disposition="completed")
+    alert = Alert(
+        id=new_id(), attempt_id=attempt.id, patient_id=attempt.patient_id, number=1,
+        severity="urgent", stage="confirmed", question_id="q", rules=[], findings=[],
+        raised_at=NOW,
+    )  # fmt: skip
+    async with sessions.begin() as session:
+        session.add(alert)
+    nurse = await add_user(sessions)
+    topic = "huifang/v1/alerts/urgent"
+
+    async with at_work(worker()) as busy:
+
+        async def told_three_times() -> bool:
+            return len(busy.posted.kinds(topic)) >= 3
+
+        await until(told_three_times)
+        await busy.alerts.acknowledge(alert.id, nurse)
+        told = busy.posted.kinds(topic)
+        await asyncio.sleep(1)
+    # Nothing after the acknowledgement: the one told last is the acknowledgement itself.
+    assert busy.posted.kinds(topic) == told
+    assert told[:3] == ["raised", "repeated", "repeated"]
+    assert told[-1] == "acknowledged"
+    async with sessions() as session:
+        kinds = set(await session.scalars(select(AlertEvent.kind)))
+    assert kinds == {"published", "repeated", "acknowledged"}
+
+
+async def test_the_engines_tables_hold_nothing_personal(
+    worker: Start, sessions: Sessions, database_url: str
+) -> None:
+    await put_on_duty(sessions)
+    follow_up = await add_follow_up(sessions)
+
+    async def talk(attempt_id: str) -> CallResult:
+        raise RuntimeError(f"{INVENTED.family_name}{INVENTED.given_name} 胸口疼 {INVENTED.mrn}")
+
+    async def over() -> bool:
+        return (await state_of(sessions, follow_up)).disposition is not None
+
+    async with at_work(worker(talk)):
+        await until(over)
+        await asyncio.sleep(0.3)
+    kept = await _everything(engine_url(database_url))
+    assert follow_up.id.encode() in kept
+    secrets = ["钱", "小满", "胸口", INVENTED.mrn, *INVENTED.numbers, "0105555", "1953"]
+    assert not [secret for secret in secrets if secret.encode() in kept]
+
+
+async def _everything(url: str) -> bytes:
+    """All that DBOS keeps, as bytes; what it pickled, unpacked."""
+    url = url.replace("sqlite://", "sqlite+aiosqlite://")
+    engine = create_async_engine(url)
+    schema = None if url.startswith("sqlite") else "dbos"
+    kept = []
+    async with engine.connect() as connection:
+        tables = await connection.run_sync(lambda c: inspect(c).get_table_names(schema))
+        for name in tables:
+            everything = select(text("*")).select_from(table(name, schema=schema))
+            for row in await connection.execute(everything):
+                for value in row:
+                    clear = str(value)
+                    kept.append(clear.encode())
+                    with contextlib.suppress(ValueError):
+                        kept.append(base64.b64decode(clear, validate=True))
+    await engine.dispose()
+    return b"\n".join(kept)
+
+
+async def test_two_ticks_that_race_start_one_call(worker: Start, sessions: Sessions) -> None:
+    await put_on_duty(sessions)
+    follow_up = await add_follow_up(sessions)
+    follow_ups = worker().follow_ups
+    claimed = await asyncio.gather(*(follow_ups.claim_due(2) for _ in range(4)))
+    assert [t.follow_up_id for tickets in claimed for t in tickets] == [follow_up.id]
+
+
+async def test_two_runners_of_one_ticket_ring_once(worker: Start, sessions: Sessions) -> None:
+    await put_on_duty(sessions)
+    await add_follow_up(sessions)
+    busy, other = worker(), worker(worker_id="worker-2")
+    await busy.heartbeats.register()
+    await other.heartbeats.register()
+    (ticket,) = await busy.follow_ups.claim_due(2)
+    outcomes = await asyncio.gather(
+        *(each.placing.run(ticket) for each in (busy, other, busy, other))
+    )
+    assert len(busy.line.rung()) == 1
+    assert outcomes.count(Outcome.ENDED) >= 1
+    assert (
+        Disposition.COMPLETED
+        == (await state_of(sessions, FollowUp(id=ticket.follow_up_id))).disposition
+    )
