@@ -120,7 +120,8 @@ async def converse(
             take that, but still writes down and alerts what was said.
 
     Raises:
-        Exception: what the journal raised for an entry that it refused to the end.
+        Exception: what the journal raised for an entry that it refused to the end, or what the
+            recorder raised.
     """
     moments = Moments()
     call_ears = Ears(ears)
@@ -183,6 +184,8 @@ class _Conversation:
             raise
         finally:
             await self._close(reading, watching)
+        if reading.done() and not reading.cancelled():
+            reading.result()
         return result(
             self.parts.reader.ended,
             self._end,
@@ -235,7 +238,9 @@ class _Conversation:
                 event = await self._carry_out(self._tell(event))
             await self._hear_goodbye()
         except LegOver:
-            await self._leave(HungUp())
+            # Without a last word of the line it was not the person who left.
+            over = self.parts.reader.ended is not None
+            await self._leave(HungUp() if over else Broken(Trouble.SHUTDOWN))
         except Stopped as stopped:
             await self._break_off(stopped.trouble)
         except (LineError, VoiceError) as error:
@@ -310,14 +315,17 @@ class _Conversation:
             moment = await self.parts.moments.next(within=deadline - loop.time())
             if isinstance(moment, Said):
                 self.exchange.overhear(moment.stretch)
-        await self._last_words()
+        self._note(await self._last_words())
 
     async def _break_off(self, trouble: Trouble) -> None:
         """Our side cannot go on: a polite leave, as far as the voice and the line allow."""
         try:
-            await self._last_words()
             await self.parts.speaker.stop()
-            parting = self._tell(Broken(trouble))
+            parting = await self._last_words()
+            # What they just said may have ended the dialogue: then that is how we part.
+            if not any(isinstance(action, End) for action in parting):
+                self._note(parting)
+                parting = self._tell(Broken(trouble))
             async with asyncio.timeout(self._limits.goodbye):
                 await self._carry_out([a for a in parting if not isinstance(a, Listen)])
         except LegOver:
@@ -327,11 +335,11 @@ class _Conversation:
 
     async def _leave(self, event: Event) -> None:
         """Nobody can be spoken to any more: decode, understand and alert what was said."""
-        await self._last_words()
+        self._note(await self._last_words())
         self._note(self._tell(event))
 
-    async def _last_words(self) -> None:
-        """Understand everything that was said and that the dialogue does not know of."""
+    async def _last_words(self) -> tuple[Action, ...]:
+        """Tell the dialogue everything that was said and that it does not know of; its answer."""
         if (untold := self._untold) is not None:
             self._untold = None
             self._note(self._tell(untold))
@@ -345,13 +353,14 @@ class _Conversation:
             with contextlib.suppress(EarsError):
                 pieces.append(await self.parts.comprehension.decode(stretch))
         if not any(words.text.strip() for _, words in pieces):
-            return
-        question = self.exchange.question
-        if heard := await self.parts.comprehension.understand(pieces, question):
-            if self._end is not None or question is NO_QUESTION:
-                self.overheard(heard)
-            else:
-                self._note(self._tell(heard))
+            return ()
+        heard = await self.parts.comprehension.understand(pieces, self.exchange.question)
+        if heard is None:
+            return ()
+        if self._end is not None or self.exchange.question is NO_QUESTION:
+            self.overheard(heard)
+            return ()
+        return self._tell(heard)
 
     async def _close(self, reading: asyncio.Task[None], watching: asyncio.Task[None]) -> None:
         """Hang up, and return when everything is written."""
