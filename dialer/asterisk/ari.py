@@ -131,9 +131,9 @@ class Ari:
                 await self._listening
             self._listening = None
         self._connected.clear()
-        if self._http is not None:
-            await self._http.close()
-            self._http = None
+        http, self._http = self._http, None
+        if http is not None:
+            await http.close()
 
     # --- commands -----------------------------------------------------------------------------
 

@@ -45,8 +45,11 @@ class ApplicationReplaced:
 
 Event = StasisStart | ChannelStateChange | ChannelDestroyed | ApplicationReplaced
 
-EVENT_TYPES = tuple(kind.__name__ for kind in (StasisStart, ChannelStateChange, ChannelDestroyed))
-"""What Asterisk is asked to send; it announces a replaced application in any case."""
+EVENT_TYPES = tuple(
+    kind.__name__
+    for kind in (StasisStart, ChannelStateChange, ChannelDestroyed, ApplicationReplaced)
+)
+"""What Asterisk is asked to send."""
 
 
 def parse_event(text: str) -> Event | None:

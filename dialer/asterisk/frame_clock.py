@@ -17,7 +17,7 @@ from dialer.line import FRAME_BYTES, FRAME_SECONDS, SAMPLE_RATE, Audio
 
 LATE = 0.03
 """Seconds behind the sample clock from which a frame is looked at."""
-TOGETHER = 0.01
+TOGETHER = 0.016
 """Seconds between arrivals below which messages were held up together."""
 DRIFT = 0.015
 """Mean seconds off the sample clock from which the clock is set again: lost single packets and

@@ -87,7 +87,7 @@ class MediaSocket:
     async def _send(self) -> None:
         async with self._sending:
             with contextlib.suppress(ConnectionError):
-                for message in self._playout.messages():
+                for message in self._playout.messages(self._clock()):
                     if isinstance(message, bytes):
                         await self._socket.send_bytes(message)
                     else:
