@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import dataclass
 from datetime import date
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
@@ -277,8 +279,13 @@ async def data_key(session: AsyncSession, keys: KeyRing, key_id: str) -> bytes:
 
 
 def clinical_context(patient: PatientView, clock: Clock) -> ClinicalContext:
-    """What the understanding of an answer may know of the patient."""
+    """Return what the understanding of an answer may know; its ``now`` is the patient's own time.
+
+    In a zone that is not known it is UTC.
+    """
     now = clock()
+    with contextlib.suppress(KeyError, ValueError, OSError):
+        now = now.astimezone(ZoneInfo(patient.time_zone))
     return ClinicalContext(
         now=now,
         since=patient.clinical.discharged,

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from services.database.session import Sessions
 from services.database.tables import DataKey, OptOutRow, Patient, PhoneNumber
-from services.patients import AlreadyEnrolled, Patients, UnknownPatient, clinical_context
+from services.patients import AlreadyEnrolled, Patients, UnknownPatient
 from services.security.errors import KeyDestroyed
 from tests.support.rows import INVENTED, RING, now
 
@@ -30,7 +30,6 @@ async def test_a_patient_reads_back_as_enrolled(patients: Patients) -> None:
     assert [number.number for number in view.numbers] == list(INVENTED.numbers)
     assert view.age(date(2026, 3, 8)) == 72
     assert view.age(date(2026, 3, 9)) == 73
-    assert clinical_context(view, now).since == date(2026, 11, 20)
 
 
 async def test_patients_are_found_as_people_write_them(patients: Patients) -> None:
