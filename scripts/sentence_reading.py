@@ -11,7 +11,7 @@ from scripts.marked_yaml import MarkedYaml
 from scripts.questionnaire import CALLER, NAME, Prompt
 
 _SLOT = re.compile(r"\{[^{}]*\}")
-_FIRST_SENTENCE = re.compile(r"^.*?(?:[。！？.!?](?!\w)|$)", re.DOTALL)
+_FIRST_SENTENCE = re.compile(r"^.*?(?:[。！？]|[.!?](?!\w)|$)", re.DOTALL)
 _DISCLOSURES: Mapping[str, tuple[str, ...]] = {
     "zh": ("人工智能", "机器人", "智能语音"),
     "en": ("A I ", "AI ", "artificial intelligence", "automated", "robot"),
