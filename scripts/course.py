@@ -58,6 +58,17 @@ class Course:
     judge: Judge | None = None
     """Judges answers given by keys; without it a pressed yes to a warning sign is urgent."""
 
+    def sentence(self, prompt_id: str, *, interruptible: bool = True) -> Say:
+        """One of the script's prompts with its slots filled.
+
+        Raises:
+            KeyError: the script has no prompt of that id.
+        """
+        segments = self.questionnaire.prompt(prompt_id).segments(
+            self.language, caller=self.facts.caller, name=self.facts.name
+        )
+        return Say(prompt_id, segments, interruptible)
+
 
 @dataclass(frozen=True, slots=True)
 class State:
@@ -134,11 +145,7 @@ class Step:
 
     def say(self, prompt_id: str, *, interruptible: bool = True) -> None:
         """Speak one of the script's prompts."""
-        course = self.state.course
-        segments = course.questionnaire.prompt(prompt_id).segments(
-            course.language, caller=course.facts.caller, name=course.facts.name
-        )
-        self.do(Say(prompt_id, segments, interruptible))
+        self.do(self.state.course.sentence(prompt_id, interruptible=interruptible))
 
     def listen(self, *, patience: float = 6.0, asked: AskedQuestion | None = None) -> None:
         """Hear an answer to the open question, or to ``asked`` (a yes or no) in its place."""

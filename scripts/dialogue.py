@@ -68,6 +68,7 @@ from scripts.turns import (
     Event,
     Heard,
     HungUp,
+    Say,
     Silence,
     Stage,
     Trouble,
@@ -102,6 +103,11 @@ class Dialogue:
         if language not in questionnaire.languages:
             raise ValueError(f"script {questionnaire.id} does not speak {language!r}")
         self.state = State(Course(questionnaire, language, facts, judge))
+
+    @property
+    def filler(self) -> Say:
+        """What to say while it takes long to understand an answer."""
+        return self.state.course.sentence("filler")
 
     def handle(self, event: Event) -> tuple[Action, ...]:
         """Take one event and return what to do; nothing once the dialogue has ended."""

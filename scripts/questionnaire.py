@@ -229,13 +229,17 @@ class Questionnaire:
             yield readback.text
         yield from self.spoken.values()
 
-    def sentences(self, language: str, caller: str) -> tuple[tuple[str, tuple[Segment, ...]], ...]:
-        """Every prompt's id and clips, with ``{name}`` left in the personal ones.
+    def sentences(
+        self, language: str, caller: str, name: str | None = None
+    ) -> tuple[tuple[str, tuple[Segment, ...]], ...]:
+        """Every prompt's id and clips.
 
-        Whoever renders ahead takes all clips that are not personal.
+        Whoever renders ahead takes all clips that are not personal; with a ``name`` it is everything
+        that may be spoken in one call.
         """
         return tuple(
-            (prompt.id, prompt.segments(language, caller=caller)) for prompt in self.prompts()
+            (prompt.id, prompt.segments(language, caller=caller, name=name))
+            for prompt in self.prompts()
         )
 
     def expected(self, question: Question, language: str) -> tuple[str, ...]:
