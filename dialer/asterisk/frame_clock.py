@@ -5,13 +5,14 @@ the time of arrival. But frames can be missing (packets lost, a telephone that s
 silence), and then only the arrival tells where the next one belongs.
 
 A frame that comes late is one of two things: first after a gap, or held up with others behind it.
-What comes next decides: held-up frames arrive all at once. So a late frame waits for the next
-message, 20 ms as a rule.
+What comes next decides: held-up frames arrive faster than they were spoken, until they have caught
+up. So a late frame waits until three more have come at their ordinary pace, 60 ms as a rule.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import inf
 
 from dialer.line import FRAME_BYTES, FRAME_SECONDS, SAMPLE_RATE, Audio
 
@@ -19,6 +20,8 @@ LATE = 0.03
 """Seconds behind the sample clock from which a frame is looked at."""
 TOGETHER = 0.016
 """Seconds between arrivals below which messages were held up together."""
+CALM = 3
+"""Messages at an ordinary pace after which a late one is judged."""
 DRIFT = 0.015
 """Mean seconds off the sample clock from which the clock is set again: lost single packets and
 clocks that run at different speeds."""
@@ -33,8 +36,9 @@ class FrameClock:
     """When the next sample is due; None before the first."""
     _off: float = 0.0
     """Smoothed lateness in seconds."""
-    _waiting: list[bytes] = field(default_factory=list)
-    _last_arrival: float = 0.0
+    _waiting: list[tuple[bytes, float]] = field(default_factory=list)
+    """Messages that are not placed yet, with their arrivals."""
+    _calm: int = 0
     _rest: bytes = b""
     """Start of a frame that the next message completes (packets that are not whole frames)."""
 
@@ -46,14 +50,15 @@ class FrameClock:
             arrival: seconds on the leg's clock.
         """
         if self._waiting:
-            if arrival - self._last_arrival < TOGETHER:
-                self._waiting.append(pcm)
-                self._last_arrival = arrival
-                return []
-            return self.settle() + self.place(pcm, arrival)
+            pause = arrival - self._waiting[-1][1]
+            if pause > FRAME_SECONDS + 2 * LATE:  # late itself
+                return self.settle() + self.place(pcm, arrival)
+            self._calm += pause >= TOGETHER
+            self._waiting.append((pcm, arrival))
+            return self.settle() if self._calm >= CALM else []
         late = None if self._expected is None else arrival - self._expected
         if late is None or late > LATE:
-            self._waiting, self._last_arrival = [pcm], arrival
+            self._waiting, self._calm = [(pcm, arrival)], 0
             return []
         self._off += (late - self._off) * _SMOOTHING
         if abs(self._off) > DRIFT:
@@ -65,15 +70,17 @@ class FrameClock:
         """Place what still waits; also called when the stream ends."""
         if not self._waiting:
             return []
-        # The last of them was held up least, so it says best when the first was due.
-        ahead = sum(map(_seconds, self._waiting[:-1]))
-        start = self._last_arrival - ahead
+        # Each of them was held up by something; the least says best when the first was due.
+        start, ahead = inf, 0.0
+        for pcm, arrival in self._waiting:
+            start = min(start, arrival - ahead)
+            ahead += _seconds(pcm)
         settled: list[Audio] = []
         if self._expected is None:
             self._expected = start
         elif start - self._expected > LATE:
             settled = self._jump(start - self._expected)
-        for pcm in self._waiting:
+        for pcm, _ in self._waiting:
             settled += self._emit(pcm)
         self._waiting = []
         return settled

@@ -98,3 +98,30 @@ class Sender:
         )
         self._sequence += 1
         return header + payload
+
+
+class ArrivalClock:
+    """When the sound of each packet began to arrive, without the jitter of single packets.
+
+    The sender's clock (RTP timestamps) laid along the times of arrival: it follows them slowly, and
+    at once where it is far off.
+    """
+
+    FAR = 0.06
+    FOLLOWING = 0.02
+
+    def __init__(self) -> None:
+        self._zero: float | None = None
+        self._timestamp = 0
+
+    def at(self, timestamp: int, arrival: float) -> float:
+        """Seconds on the clock of ``arrival``."""
+        step = (timestamp - self._timestamp) & 0xFFFFFFFF
+        self._timestamp = timestamp
+        if self._zero is None:
+            self._zero = arrival
+            return arrival
+        self._zero += step / 8000
+        off = arrival - self._zero
+        self._zero += off if abs(off) > self.FAR else off * self.FOLLOWING
+        return self._zero

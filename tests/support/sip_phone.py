@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from tests.support.callee import FRAME_BYTES, SILENCE, Callee
-from tests.support.rtp import Packet, Sender, from_mulaw
+from tests.support.rtp import ArrivalClock, Packet, Sender, from_mulaw
 
 PHRASES = {
     180: "Ringing",
@@ -33,8 +33,6 @@ PHRASES = {
     603: "Decline",
 }
 _COMPACT = {"v": "via", "f": "from", "t": "to", "i": "call-id", "m": "contact"}
-_RESYNC = 0.06
-"""Seconds between RTP time and arrival from which the RTP time is no longer believed."""
 
 
 @dataclass(slots=True)
@@ -104,7 +102,7 @@ class PhoneCall:
         self._rtp: asyncio.DatagramTransport | None = None
         self._remote = ("", 0)
         self._sender: Sender | None = None
-        self._heard_base: tuple[float, int] | None = None
+        self._arrival = ArrivalClock()
         self.task = asyncio.create_task(self._run())
 
     def log(self, what: str) -> None:
@@ -217,13 +215,8 @@ class PhoneCall:
         now, packet = time.monotonic(), Packet.parse(data)
         if packet is None or packet.payload_type != 0:
             return
-        base = self._heard_base or (now, packet.timestamp)
-        at = base[0] + ((packet.timestamp - base[1]) & 0xFFFFFFFF) / 8000
-        if self._heard_base is None or abs(at - now) > _RESYNC:
-            self._heard_base = (now, packet.timestamp)
-            at = now
         pcm = from_mulaw(packet.payload)
-        self.heard.frames.append((at, pcm))
+        self.heard.frames.append((self._arrival.at(packet.timestamp, now), pcm))
         if self.answered_at is not None:
             self._queue.append(pcm)
 
