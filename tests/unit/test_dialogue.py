@@ -25,6 +25,7 @@ from scripts.turns import (
     Say,
     Silence,
     Stage,
+    StoreAnswer,
     Trouble,
 )
 from tests.support.dialogue_talk import (
@@ -488,3 +489,14 @@ def test_the_name_reaches_neither_the_understanding_nor_the_hints() -> None:
                 assert "王先生" not in action.hints
         if isinstance(actions[-1], Listen):
             actions = talk.handle(reply)
+
+
+def test_an_answer_taken_back_on_the_way_out_is_stored_once_and_reviewed() -> None:
+    talk = dialogue()
+    until(talk, "chest_pain")
+    talk.handle(heard(True, severity=Severity.URGENT, findings=("chest_pain",)))
+    actions = talk.handle(heard(False, intent=Intent.HUMAN))
+    assert [one.stage for one in alerts(actions)] == [AMENDED]
+    kept = [one for one in actions if isinstance(one, StoreAnswer)]
+    assert [(one.question.id, one.needs_review) for one in kept] == [("chest_pain", True)]
+    assert said(actions)[-1] == "human"
