@@ -41,6 +41,8 @@ log = logging.getLogger(__name__)
 APPLICATION_VERSION = "huifang-1"
 """Of the workflows' shape. Changes only when a running workflow could not be taken over by the new
 code; recovery crosses updates of the product otherwise."""
+OUTCOME_SECONDS = 5.0
+"""For DBOS to write how the last workflows ended."""
 CallWorkflow = Callable[[str, int], Coroutine[Any, Any, str]]
 DeliveryWorkflow = Callable[[str, float], Coroutine[Any, Any, str]]
 GOING_ON = frozenset({"ENQUEUED", "PENDING", "DELAYED"})
@@ -99,6 +101,8 @@ class Engine:
         self._queue = f"calls-{trunk.line.name}"
         self._delivering: set[str] = set()
         self._loops: list[asyncio.Task[None]] = []
+        self._calling: set[asyncio.Task[Any]] = set()
+        self._telling: set[asyncio.Task[Any]] = set()
 
     async def __aenter__(self) -> Self:
         """Reconcile what this worker left behind when it last died, then begin to work.
@@ -129,7 +133,12 @@ class Engine:
         await self._placing.stop(self._stop_grace)
         for loop in self._loops:
             loop.cancel()
-        await asyncio.gather(*self._loops, return_exceptions=True)
+        # A workflow that is cancelled stays pending in DBOS: the next process goes on with it.
+        for telling in self._telling:
+            telling.cancel()
+        await asyncio.gather(*self._loops, *self._telling, return_exceptions=True)
+        if self._calling:
+            await asyncio.wait(self._calling, timeout=OUTCOME_SECONDS)
         await asyncio.to_thread(DBOS.destroy, destroy_registry=True)
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor())
         await self._heartbeats.sign_off()
@@ -215,10 +224,12 @@ class Engine:
 
         @DBOS.workflow(name="call", max_recovery_attempts=None)
         async def call(follow_up_id: str, number: int) -> str:
+            _note_task(self._calling)
             return await DBOS.run_step_async({"name": "place"}, self._place, follow_up_id, number)
 
         @DBOS.workflow(name="deliver_alert", max_recovery_attempts=None)
         async def deliver_alert(alert_id: str, repeat_seconds: float) -> str:
+            _note_task(self._telling)
             repeat = False
             while True:
                 told = await DBOS.run_step_async({"name": "tell"}, self._tell, alert_id, repeat)
@@ -255,6 +266,14 @@ class Engine:
                 await asyncio.sleep(seconds)
 
         return asyncio.create_task(loop())
+
+
+def _note_task(tasks: set[asyncio.Task[Any]]) -> None:
+    """Keep the running task among ``tasks`` for as long as it lasts."""
+    task = asyncio.current_task()
+    if task is not None:
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
 
 
 def engine_url(database_url: str) -> str:
