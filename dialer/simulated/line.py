@@ -8,6 +8,7 @@ On a loop with virtual time a call takes milliseconds.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ from dialer.line import (
 )
 from dialer.simulated.circuit import Circuit
 
+_NUMBER: Final = re.compile(r"\+?[0-9*#]{1,32}")
 _NORMAL_CLEARING: Final = 16
 _NO_ANSWER: Final = 19
 _NO_SUCH_NUMBER: Final = 1
@@ -98,6 +100,8 @@ class SimulatedLine:
         """Ring a telephone; see ``dialer.line.Line``."""
         if request.leg_id in self._used:
             raise LegExists(request.leg_id)
+        if not _NUMBER.fullmatch(request.number):
+            raise LineError("the number is not one that can be dialled", retryable=False)
         self._used.add(request.leg_id)
         seed = self._seed + 2 * len(self._used)
         circuits = (Circuit(self._noise, seed), Circuit(self._noise, seed + 1))
@@ -109,14 +113,14 @@ class SimulatedLine:
     async def reap(self, leg_id: str) -> bool:
         """Hang up a leg; True if it was up."""
         leg = self._up.get(leg_id)
-        if leg is None:
+        if leg is None or leg.over:
             return False
         await leg.hang_up()
         return True
 
     async def legs(self) -> tuple[str, ...]:
         """Ids of the legs that are up."""
-        return tuple(self._up)
+        return tuple(leg.id for leg in self._up.values() if not leg.over)
 
 
 @dataclass(slots=True)
@@ -141,7 +145,7 @@ class SimulatedLeg:
         self._started = asyncio.get_running_loop().time()
         self._frames = 0
         self._early = far.early_media if far else b""
-        self._answered = self._rang = self._over = False
+        self._answered = self._rang = self.over = False
         self.task = asyncio.create_task(self._run())
 
     async def events(self) -> AsyncIterator[LegEvent]:
@@ -160,7 +164,7 @@ class SimulatedLeg:
 
     async def play(self, clip: str, pcm: bytes) -> None:
         """Queue sound; harmless on an ended leg."""
-        if not self._over:
+        if not self.over:
             self._clips.append(_Clip(clip, pcm))
 
     async def flush(self) -> None:
@@ -180,7 +184,7 @@ class SimulatedLeg:
         try:
             await self._live()
         except Exception as error:
-            self._over = True
+            self.over = True
             self._events.put_nowait(error)
 
     async def _live(self) -> None:
@@ -192,16 +196,18 @@ class SimulatedLeg:
         if rejection is None or rejection.after is not None:
             self._rang = True
             self._events.put_nowait(Ringing(self._at))
-        while not self._over:
+        while not self.over:
             await self._next_frame()
-            if self._over:
+            if self.over:
                 return
             if self._answered:
                 self._exchange_frame(self._far.media)
             else:
                 self._ring(self._far)
             self._frames += 1
-            if self._at >= self._request.absolute_timeout:
+            if self._far.media.hung_up:
+                self._end(_NORMAL_CLEARING)
+            elif self._at >= self._request.absolute_timeout:
                 self._end(_TIMER_EXPIRED)
 
     async def _next_frame(self) -> None:
@@ -228,8 +234,6 @@ class SimulatedLeg:
         self._events.put_nowait(Audio(self._to_us.carry(said), self._at))
         while person.digits:
             self._events.put_nowait(Digit(person.digits.pop(0), self._at))
-        if person.hung_up:
-            self._end(_NORMAL_CLEARING)
 
     def _outgoing(self) -> bytes:
         """The next frame of what is queued; a clip begins at a frame of its own."""
@@ -250,9 +254,9 @@ class SimulatedLeg:
         self._events.put_nowait(PlayFinished(clip.name, now, clip.out / (2 * 8000)))
 
     def _end(self, cause: int, *, sip_code: int | None = None, by_us: bool = False) -> None:
-        if self._over:
+        if self.over:
             return
-        self._over = True
+        self.over = True
         while self._clips:
             self._finish(self._clips.popleft())
         self._events.put_nowait(

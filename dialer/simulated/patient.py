@@ -11,14 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-import numpy as np
-
 from dialer.line import FRAME_BYTES, FRAME_SECONDS
 from dialer.simulated.line import FarEnd, Rejection
-from dialer.simulated.prompt_ear import PromptEar, PromptHeard
+from dialer.simulated.prompt_ear import SAME_END, PromptEar, PromptHeard
 
-_LOUD: Final = 200.0
-"""RMS, in 16-bit sample units, from which somebody is speaking to us."""
 _UNKNOWN_PATIENCE: Final = 2.5
 """Seconds of quiet after something that was not understood before the default reply."""
 
@@ -87,7 +83,6 @@ class SimulatedPatient:
         self.ledger: list[LedgerEntry] = []
         self._ear = PromptEar(prompts)
         self._frames = 0
-        self._quiet = 0.0
         self._sound_since_reply = False
         self._last: PromptHeard | None = None
         self._times: dict[str, int] = {}
@@ -108,34 +103,24 @@ class SimulatedPatient:
         return self._frames * FRAME_SECONDS
 
     def _listen(self, heard: bytes) -> None:
-        samples = np.frombuffer(heard, "<i2").astype(np.float64)
-        if float(np.sqrt(np.mean(samples**2))) > _LOUD:
-            self._quiet = 0.0
-            self._sound_since_reply = True
-        else:
-            self._quiet += FRAME_SECONDS
         prompt = self._ear.hear(heard)
+        if self._ear.quiet == 0.0:
+            self._sound_since_reply = True
         if prompt is None:
             return
-        if self._last is not None and prompt.ended - self._last.ended < 0.3:
-            # The same end seen from the next look.
-            if prompt.matched <= self._last.matched:
-                return
-            if self.ledger and self.ledger[-1].kind == "heard":
-                self.ledger.pop()
+        if self._last is not None and prompt.ended - self._last.ended < SAME_END:
+            self.ledger.remove(LedgerEntry(self._last.ended, "heard", self._last.prompt_id))
         self._last = prompt
         self.ledger.append(LedgerEntry(prompt.ended, "heard", prompt.prompt_id))
 
     def _consider(self) -> None:
         """Begin a reply when it is our turn."""
-        if self._frames == 0:
-            self._sound_since_reply = False
         greeting = self.persona.greeting
         if greeting is not None and self._frames == round(0.3 / FRAME_SECONDS):
             self._begin("greeting", greeting)
-        if not self._sound_since_reply or self._quiet < self.persona.reaction:
+        if not self._sound_since_reply or self._ear.quiet < self.persona.reaction:
             return
-        fresh = self._last is not None and self._now - self._quiet - self._last.ended < 0.3
+        fresh = self._last is not None and self._now - self._ear.quiet - self._last.ended < 0.3
         if fresh and self._last is not None:
             prompt_id = self._last.prompt_id
             replies = self.persona.replies.get(prompt_id, ())
@@ -143,9 +128,9 @@ class SimulatedPatient:
             reply = replies[min(times, len(replies) - 1)] if replies else self.persona.default
         else:
             prompt_id, times, reply = "", 0, self.persona.default
-            if self._quiet < _UNKNOWN_PATIENCE:
+            if self._ear.quiet < _UNKNOWN_PATIENCE:
                 return
-        if reply is not None and self._quiet < self.persona.reaction + reply.wait:
+        if reply is not None and self._ear.quiet < self.persona.reaction + reply.wait:
             return
         self._times[prompt_id] = times + 1
         self._sound_since_reply = False

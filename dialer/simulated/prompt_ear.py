@@ -28,15 +28,21 @@ _TAIL: Final = 120
 _SHORTEST: Final = 40
 _BLOCK: Final = 40
 """Rows that are compared at a time further back."""
-_EVERY: Final = 10
-"""Rows between two looks: 0.1 s."""
+_GAP: Final = 6
+"""Quiet rows, 60 ms, after which the sound before them may have been the end of a prompt."""
+_SLACK: Final = 6
+"""Rows by which an end may be found too early or too late."""
 _MEMORY: Final = 1500
 """Rows that are remembered: 15 s."""
 _ALIKE: Final = 0.7
 """Correlation from which the end of a prompt is recognised."""
 _STILL_ALIKE: Final = 0.6
-_FLOOR: Final = 150.0
+_FLOOR: Final = 250.0
 """RMS, in 16-bit sample units, under which sound is not looked at: noise of the line."""
+_LOUD: Final = 250.0
+"""RMS from which somebody is speaking."""
+SAME_END: Final = 0.3
+"""Seconds within which two ends are one, seen twice."""
 
 
 def _bands() -> npt.NDArray[np.float32]:
@@ -116,57 +122,87 @@ class PromptEar:
             length: np.stack([known.tail.ravel() for known in group])
             for length, group in self._known.items()
         }
+        self.quiet = 0.0
+        """Seconds since anybody spoke."""
         self._rest = np.zeros(0, np.float32)
-        self._rows = np.zeros((0, _BANDS), np.float32)
+        self._rows: list[Features] = []
         self._heard = 0
         """Rows heard in all."""
-        self._looked = 0
+        self._looked_at = 0
+        """Row of the end that was looked at last."""
+        self._last: PromptHeard | None = None
 
     def hear(self, pcm: bytes) -> PromptHeard | None:
-        """Hear some more; the prompt that has just ended, if any."""
-        self._rest = np.concatenate([self._rest, np.frombuffer(pcm, "<i2").astype(np.float32)])
+        """Hear some more, a frame at a time; the prompt that has just ended, if any.
+
+        A prompt is told once or, when a second look shows that it was another, corrected: the
+        later word about the same end is the better one.
+        """
+        samples = np.frombuffer(pcm, "<i2").astype(np.float32)
+        loud = float(np.sqrt(np.mean(samples**2))) > _LOUD
+        self.quiet = 0.0 if loud else self.quiet + len(samples) / _RATE
+        self._rest = np.concatenate([self._rest, samples])
         rows = features(self._rest)
         self._rest = self._rest[len(rows) * _HOP :]
-        self._rows = np.concatenate([self._rows, rows])[-_MEMORY:]
+        self._rows.append(rows)
         self._heard += len(rows)
-        if self._heard - self._looked < _EVERY:
+        end = self._heard - round(self.quiet * _RATE / _HOP)
+        if self._heard - end < _GAP or end - self._looked_at < _GAP:
             return None
-        fresh, self._looked = self._heard - self._looked, self._heard
-        return self._look(fresh)
+        self._looked_at = end
+        return self._better(self._look(self._heard - end))
 
-    def _look(self, fresh: int) -> PromptHeard | None:
-        """Compare what ended within the ``fresh`` newest rows with the ends of the prompts."""
+    def _better(self, found: PromptHeard | None) -> PromptHeard | None:
+        """What was found, unless less of it was heard than of what has the same end."""
+        last = self._last
+        if found is None or (
+            last is not None
+            and found.ended - last.ended < SAME_END
+            and found.matched <= last.matched
+        ):
+            return None
+        self._last = found
+        return found
+
+    def _look(self, ago: int) -> PromptHeard | None:
+        """Compare what ended about ``ago`` rows ago with the ends of the prompts."""
+        heard = np.concatenate(self._rows)[-_MEMORY:]
+        self._rows = [heard]
+        middle = len(heard) - ago
         best: tuple[int, float, float] = (0, 0.0, 0.0)
         found: PromptHeard | None = None
         for length, group in self._known.items():
-            ends = np.arange(max(length, len(self._rows) - fresh + 1), len(self._rows) + 1)
+            ends = np.arange(max(length, middle - _SLACK), min(middle + _SLACK, len(heard)) + 1)
             if not len(ends):
                 continue
-            windows = np.stack([self._rows[end - length : end] for end in ends])
+            windows = np.stack([heard[end - length : end] for end in ends])
             scores = self._tails[length] @ _level(windows).reshape(len(ends), -1).T
             for known, row in zip(group, scores, strict=True):
                 if row.max() < _ALIKE:
                     continue
                 end = int(ends[row.argmax()])
-                matched = self._matched(known, end)
+                matched = _matched(known, heard, end)
                 rank = (matched // _BLOCK, matched / len(known.rows), float(row.max()))
                 if rank > best:
                     best = rank
-                    ended = (self._heard - len(self._rows) + end) * _HOP / _RATE
+                    ended = (self._heard - len(heard) + end) * _HOP / _RATE
                     found = PromptHeard(known.prompt_id, ended, matched * _HOP / _RATE)
         return found
 
-    def _matched(self, known: _Known, end: int) -> int:
-        """Rows of a prompt that are there, counted backwards from its end in whole blocks."""
-        matched = len(known.tail)
-        while True:
-            here, there = end - matched, len(known.rows) - matched
-            size = min(_BLOCK, there)
-            if size < _BLOCK // 2 or here < size:
-                return len(known.rows) if there < _BLOCK // 2 else matched
-            wanted = known.rows[there - size : there]
-            alike = float((_level(wanted) * _level(self._rows[here - size : here])).sum())
-            # A pause inside the prompt has no shape to compare.
-            if alike < _STILL_ALIKE and float(np.ptp(wanted)) > 1.0:
-                return matched
-            matched += size
+
+def _matched(known: _Known, heard: Features, end: int) -> int:
+    """Rows of a prompt that are there, counted backwards from its end in whole blocks.
+
+    One block in between may be unlike: a pause that the line fills with noise has no shape.
+    """
+    matched = looked = len(known.tail)
+    while looked - matched <= _BLOCK:
+        here, there = end - looked, len(known.rows) - looked
+        size = min(_BLOCK, there, here)
+        if size < _BLOCK // 2:
+            return len(known.rows) if 0 <= there < _BLOCK // 2 and looked == matched else matched
+        wanted = _level(known.rows[there - size : there])
+        looked += size
+        if float((wanted * _level(heard[here - size : here])).sum()) >= _STILL_ALIKE:
+            matched = looked
+    return matched
