@@ -157,7 +157,7 @@ async def _download_packages(requirements: tuple[str, ...], target: Path) -> Non
 def _unpack(archive: Path, target: Path) -> Path:
     """Unpack an archive and return its one top folder."""
     try:
-        if zipfile.is_zipfile(archive):
+        if archive.suffix == ".zip":
             shutil.unpack_archive(archive, target, "zip")
         else:
             shutil.unpack_archive(archive, target, filter="data")

@@ -14,6 +14,10 @@ import vosk
 
 from asr.recogniser import SAMPLE_RATE, Decoder, EarsError, Hints, Transcript, Word
 
+# Kaldi takes sound in pieces of this many bytes (0.2 s). What it hears depends on how sound is cut,
+# so it is cut alike however it came; and small pieces cost more.
+_PIECE = 3200
+
 
 class VoskEngine:
     """A Vosk model, loaded once.
@@ -71,18 +75,27 @@ class _OpenDecoder:
         recogniser.SetWords(True)
         # Vosk closes a piece at every pause it finds; a turn may hold several.
         self._words: tuple[Word, ...] = ()
+        self._rest = b""
 
     def accept(self, pcm: bytes) -> Transcript:
-        if self._recogniser.AcceptWaveform(pcm):
-            self._words += _words(self._recogniser.Result())
-            return _transcript(self._words, final=False)
+        sound = self._rest + pcm
+        whole = len(sound) // _PIECE * _PIECE
+        for at in range(0, whole, _PIECE):
+            self._decode(sound[at : at + _PIECE])
+        self._rest = sound[whole:]
         partial = str(json.loads(self._recogniser.PartialResult()).get("partial", ""))
         closed = " ".join(word.text for word in self._words)
         return Transcript(text=f"{closed} {partial}".strip(), words=self._words)
 
     def finish(self) -> Transcript:
+        if self._rest:
+            self._decode(self._rest)
         self._words += _words(self._recogniser.FinalResult())
-        return _transcript(self._words, final=True)
+        return _transcript(self._words)
+
+    def _decode(self, piece: bytes) -> None:
+        if self._recogniser.AcceptWaveform(piece):
+            self._words += _words(self._recogniser.Result())
 
 
 class _ClosedDecoder:
@@ -121,11 +134,11 @@ def _words(result: str) -> tuple[Word, ...]:
     )
 
 
-def _transcript(words: tuple[Word, ...], *, final: bool) -> Transcript:
+def _transcript(words: tuple[Word, ...]) -> Transcript:
     sure = [word.confidence for word in words if word.confidence is not None]
     return Transcript(
         text=" ".join(word.text for word in words),
         words=words,
-        final=final,
+        final=True,
         confidence=sum(sure) / len(sure) if sure else None,
     )

@@ -31,6 +31,8 @@ class FakeRecogniser:
 
     grammars: ClassVar[list[list[str] | None]] = []
 
+    pieces: ClassVar[list[int]] = []
+
     def __init__(self, model: FakeModel, rate: int, grammar: str | None = None) -> None:
         assert rate == 8000
         self.grammar = None if grammar is None else json.loads(grammar)
@@ -41,11 +43,12 @@ class FakeRecogniser:
         assert on
 
     def AcceptWaveform(self, pcm: bytes) -> int:
+        self.pieces.append(len(pcm))
         self.heard += pcm.decode()
         return int(self.heard.endswith("."))
 
     def PartialResult(self) -> str:
-        return json.dumps({"partial": self.heard})
+        return json.dumps({"partial": self.heard.strip()})
 
     def Result(self) -> str:
         words = self.heard.strip(".").split()
@@ -67,8 +70,14 @@ def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> VoskEngine:
     monkeypatch.setattr("vosk.Model", FakeModel)
     monkeypatch.setattr("vosk.KaldiRecognizer", FakeRecogniser)
     FakeRecogniser.grammars.clear()
+    FakeRecogniser.pieces.clear()
     (tmp_path / "am").mkdir()
     return VoskEngine(tmp_path, "en", "small-en")
+
+
+def sound(word: str) -> bytes:
+    """One piece of sound that the fake hears as the word."""
+    return word.rjust(3200).encode()
 
 
 CLOSED = Hints(phrases=("yes", "no", "a little"), closed=True)
@@ -76,16 +85,29 @@ CLOSED = Hints(phrases=("yes", "no", "a little"), closed=True)
 
 def test_pauses_inside_a_turn_lose_nothing(engine: VoskEngine) -> None:
     decoder = engine.decoder(Hints())
-    assert decoder.accept(b"yes").text == "yes"
-    assert decoder.accept(b" my.").text == "yes my"
-    partial = decoder.accept(b"chest")
+    assert decoder.accept(sound("yes")).text == "yes"
+    assert decoder.accept(sound("my.")).text == "yes my"  # Vosk found a pause here
+    partial = decoder.accept(sound("chest"))
     assert partial.text == "yes my chest"
     assert not partial.final
+    decoder.accept(b" hurts")  # less than a piece
     final = decoder.finish()
-    assert final.text == "yes my chest"
+    assert final.text == "yes my chest hurts"
     assert final.final
     assert final.confidence == 1.0
-    assert [word.text for word in final.words] == ["yes", "my", "chest"]
+    assert [word.text for word in final.words] == ["yes", "my", "chest", "hurts"]
+
+
+@pytest.mark.parametrize("frame", [1, 320, 3199, 100_000])
+def test_sound_reaches_the_model_in_the_same_pieces_however_it_was_fed(
+    engine: VoskEngine, frame: int
+) -> None:
+    pcm = sound("yes") + sound("no") + b"chest"
+    decoder = engine.decoder(Hints())
+    for at in range(0, len(pcm), frame):
+        decoder.accept(pcm[at : at + frame])
+    decoder.finish()
+    assert FakeRecogniser.pieces == [3200, 3200, 5]
 
 
 def test_closed_hints_become_a_grammar_with_a_way_out(engine: VoskEngine) -> None:
