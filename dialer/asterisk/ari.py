@@ -138,7 +138,7 @@ class Ari:
     # --- commands -----------------------------------------------------------------------------
 
     async def create_channel(
-        self, channel: str, endpoint: str, *, caller_id: str, variables: Mapping[str, str]
+        self, channel: str, endpoint: str, variables: Mapping[str, str]
     ) -> None:
         """Make a channel in our application without ringing yet. AriError 409: the id is taken."""
         await self._command(
@@ -148,7 +148,7 @@ class Ari:
                 "endpoint": endpoint,
                 "app": self.application,
                 "channelId": channel,
-                "variables": dict(variables) | ({"CALLERID(num)": caller_id} if caller_id else {}),
+                "variables": dict(variables),
             },
         )
 

@@ -125,26 +125,26 @@ class AsteriskLeg:
 
     # --- the line's side -----------------------------------------------------------------------
 
-    async def create(self, endpoint: str, caller_id: str) -> None:
+    async def create(self, endpoint: str) -> None:
         """Make the telephone channel. AriError 409: the id is taken."""
-        await self._ari.create_channel(
-            self.id,
-            endpoint,
-            caller_id=caller_id,
-            variables={"TIMEOUT(absolute)": str(round(self._request.absolute_timeout))},
-        )
+        limit = round(self._request.absolute_timeout)
+        await self._ari.create_channel(self.id, endpoint, {"TIMEOUT(absolute)": str(limit)})
 
-    async def connect(self) -> None:
+    async def connect(self, caller_id: str) -> None:
         """Bring the media path up; the leg's clock starts.
+
+        Args:
+            caller_id: the number shown to the far side, empty for the trunk's own. It is set on the
+                media channel: a telephone shows whom the bridge connects it with.
 
         Raises:
             LineUnavailable: the switch is too slow or the media socket does not open.
             AriError: it refuses.
         """
-        limit = round(self._request.absolute_timeout + _GRACE)
-        connection = await self._ari.create_media_channel(
-            self._media_id, MEDIA_FORMAT, {"TIMEOUT(absolute)": str(limit)}
-        )
+        variables = {"TIMEOUT(absolute)": str(round(self._request.absolute_timeout + _GRACE))}
+        if caller_id:
+            variables["CALLERID(num)"] = caller_id
+        connection = await self._ari.create_media_channel(self._media_id, MEDIA_FORMAT, variables)
         socket = await self._ari.open_media(connection)
         self._media = MediaSocket(socket, self._queue.put_nowait, self._now)
         try:

@@ -164,7 +164,7 @@ class AsteriskLine:
     async def _create(self, leg: AsteriskLeg, request: DialRequest) -> None:
         endpoint = self._trunk.format(number=request.number)
         try:
-            await leg.create(endpoint, self._caller_id)
+            await leg.create(endpoint)
         except AriError as error:
             if error.status == 409:
                 raise LegExists(request.leg_id) from error
@@ -172,7 +172,7 @@ class AsteriskLine:
                 f"{error}: does the trunk of the setting `trunk` exist there?"
             ) from error
         try:
-            await leg.connect()
+            await leg.connect(self._caller_id)
         except AriError as error:
             raise LineUnavailable(str(error)) from error
 

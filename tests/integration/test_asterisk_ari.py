@@ -168,7 +168,7 @@ async def test_no_switch_at_all() -> None:
 async def test_a_refusal_keeps_its_status_and_hides_the_arguments(switch: StandIn) -> None:
     ari = await opened(switch, Heard())
     with pytest.raises(AriError) as refused:
-        await ari.create_channel("leg-7", "PJSIP/0123@t", caller_id="99", variables={})
+        await ari.create_channel("leg-7", "PJSIP/0123@t", {"CALLERID(num)": "99"})
     assert refused.value.status == 409
     assert not any(secret in str(refused.value) for secret in ("0123", "leg-7", "99"))
     await ari.close()

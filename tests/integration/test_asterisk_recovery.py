@@ -149,6 +149,13 @@ async def test_an_unknown_trunk_is_an_outage_that_rings_nobody(asterisk: Asteris
                 await line.dial(DialRequest(leg_id="nowhere", number="0123"))
 
 
+async def test_the_phone_shows_the_caller_id(asterisk: AsteriskServer, phones: Phones) -> None:
+    line = AsteriskLine(asterisk.ari("huifang-shown"), caller_id="02012345")
+    async with line:
+        _, phone_call = await answered_call(line, phones, "shown")
+        assert phone_call.shown_number == "02012345"
+
+
 async def test_a_dead_trunk_does_not_ring(line: AsteriskLine, phones: Phones) -> None:
     number = phones.expect(Callee(dead=True))
     request = DialRequest(leg_id="silent", number=number, ring_timeout=1.0)

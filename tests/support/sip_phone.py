@@ -113,6 +113,12 @@ class PhoneCall:
         """When something first happened, on the phone's clock."""
         return next(at for at, happened in self.ledger if happened == what)
 
+    @property
+    def shown_number(self) -> str:
+        """The caller's number as this telephone shows it; empty if there is none."""
+        found = re.search(r"sips?:([^@>;]+)@", self._invite["from"])
+        return found[1] if found else ""
+
     def happened(self) -> list[str]:
         """The ledger without its times."""
         return [what for _, what in self.ledger]
