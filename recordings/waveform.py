@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -73,7 +74,8 @@ def _outline(levels: Sequence[int], middle: int) -> str:
         return f"M0 {middle}H{_WIDTH}"
     step = _WIDTH / len(columns)
     half = _LANE / 2 - 2
-    heights = [max(0.4, half * level / 100) for level in columns]
+    # The square root shows a quiet patient beside a loud system, as the ear would.
+    heights = [max(0.4, half * math.sqrt(level / 100)) for level in columns]
     above = "".join(f"L{n * step:.1f} {middle - h:.1f}" for n, h in enumerate(heights))
     below = "".join(
         f"L{n * step:.1f} {middle + h:.1f}" for n, h in reversed(list(enumerate(heights)))

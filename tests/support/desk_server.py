@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from http.cookies import Morsel
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -55,9 +56,7 @@ class RunningDesk:
 @asynccontextmanager
 async def running_desk(folder: Path, clock: Clock) -> AsyncIterator[RunningDesk]:
     """Serve a fresh desk on a free port of this machine."""
-    url = f"sqlite+aiosqlite:///{folder / 'desk.db'}"
-    await migrate(url)
-    engine = connect(url)
+    engine = connect(await _migrated(folder / "desk.db"))
     sessions = sessions_of(engine)
     changes = Changes(sessions, poll_seconds=0.1)
     posted = Posted()
@@ -91,6 +90,20 @@ async def running_desk(folder: Path, clock: Clock) -> AsyncIterator[RunningDesk]
         await engine.dispose()
 
 
+_empty_database: bytes | None = None
+
+
+async def _migrated(file: Path) -> str:
+    """Make a database with all tables; migrated once, then copied, because tests need many."""
+    global _empty_database
+    url = f"sqlite+aiosqlite:///{file}"
+    if _empty_database is None:
+        await migrate(url)
+        _empty_database = await asyncio.to_thread(file.read_bytes)
+    await asyncio.to_thread(file.write_bytes, _empty_database)
+    return url
+
+
 class Browser:
     """A client that keeps cookies and sends forms as a page of the desk would."""
 
@@ -98,6 +111,11 @@ class Browser:
         self._session = session
         self.url = url
         self.csrf = ""
+
+    @property
+    def cookies(self) -> Iterator[Morsel[str]]:
+        """What the desk left here."""
+        return iter(self._session.cookie_jar)
 
     async def get(self, path: str, headers: Mapping[str, str] | None = None) -> Page:
         """Fetch a page; redirects are followed."""
@@ -117,6 +135,12 @@ class Browser:
     async def sign_in(self, login: str = "nurse") -> Page:
         """Sign in with the tests' password."""
         return await self.post("/sign-in", {"login": login, "password": PASSWORD})
+
+    @asynccontextmanager
+    async def stream(self, path: str) -> AsyncIterator[aiohttp.StreamReader]:
+        """Read an answer while it comes."""
+        async with self._session.get(self.url + path) as answer:
+            yield answer.content
 
     def _seen(self, page: Page) -> Page:
         found = re.search(r'name="csrf" value="(\w+)"', page.text)

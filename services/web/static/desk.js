@@ -37,6 +37,11 @@ async function refresh() {
     for (const part of REFRESHED) {
       const here = document.querySelector(part);
       const there = fresh.querySelector(part);
+      if (part === "[data-live]" && here && !there) {
+        // The call ended: the page has a player now.
+        location.reload();
+        return;
+      }
       // Only what changed is replaced: a screen reader would read the same alerts again.
       if (here && there && here.innerHTML !== there.innerHTML) here.replaceChildren(...there.childNodes);
     }
