@@ -159,7 +159,7 @@ def walk(data: st.DataObject) -> Iterator[tuple[State, Event, tuple[Action, ...]
         state = following
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_whatever_happens_the_promises_of_a_dialogue_hold(data: st.DataObject) -> None:
     stored: set[str] = set()
@@ -214,7 +214,7 @@ def test_whatever_happens_the_promises_of_a_dialogue_hold(data: st.DataObject) -
             assert step(following, event) == (following, ())
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.data())
 def test_an_alert_is_never_lowered_without_a_clear_no(data: st.DataObject) -> None:
     for state, event, actions, _ in walk(data):
