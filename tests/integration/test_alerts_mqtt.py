@@ -5,18 +5,25 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import aiomqtt
+import jsonschema
 import pytest
 
+from scripts.answers import Severity
+from scripts.turns import AlertStage, RaiseAlert
+from services.alerts.changes import Changes
+from services.alerts.raising import AlertDesk
+from services.database.session import Sessions
 from services.messaging.broker import embedded_broker
-from services.messaging.messages import Message
+from services.messaging.messages import Message, schema
 from services.messaging.mqtt import Announcement, BrokerAddress, Publisher
 from tests.support.mosquitto_server import Mosquitto
 from tests.support.postgres_server import free_port
-from tests.support.rows import now
+from tests.support.rows import add_attempt, add_follow_up, now
 
 
 @asynccontextmanager
@@ -111,3 +118,45 @@ async def test_the_broker_tells_of_a_worker_that_was_lost(mosquitto: Mosquitto) 
         assert json.loads(await following())["status"] == "online"
         assert json.loads(await following())["status"] == "lost"
         await process.wait()
+
+
+async def test_an_alert_raised_while_the_broker_is_away_arrives_when_it_is_back(
+    mosquitto: Mosquitto, sessions: Sessions
+) -> None:
+    attempt = await add_attempt(sessions, await add_follow_up(sessions))
+    raised = RaiseAlert(1, AlertStage.UNCONFIRMED, Severity.EMERGENCY, "q", (), ())
+    await mosquitto.stop()
+    async with Publisher(BrokerAddress.of(mosquitto.url), now) as publisher:
+        desk = AlertDesk(sessions, publisher, Changes(sessions), now)
+        alert_id = await desk.raise_(attempt.id, attempt.patient_id, raised)
+        await mosquitto.start()
+        async with subscriber(mosquitto.url, "huifang/v1/alerts/emergency") as following:
+            # It may have gone out before the subscription: then the workflow's repeat is seen.
+            while True:
+                await desk.deliver(alert_id, repeat=True)
+                try:
+                    content = json.loads(await asyncio.wait_for(following(), 1))
+                except TimeoutError:
+                    continue
+                break
+    assert content["alert_id"] == alert_id
+    assert content["kind"] in ("raised", "repeated")
+
+
+async def test_an_alert_reaches_a_subscriber_at_once(
+    mosquitto: Mosquitto, sessions: Sessions
+) -> None:
+    attempt = await add_attempt(sessions, await add_follow_up(sessions))
+    async with (
+        subscriber(mosquitto.url, "huifang/v1/alerts/#") as following,
+        Publisher(BrokerAddress.of(mosquitto.url), now) as publisher,
+    ):
+        await publisher.wait_connected()
+        desk = AlertDesk(sessions, publisher, Changes(sessions), now)
+        began = time.perf_counter()
+        raised = RaiseAlert(1, AlertStage.UNCONFIRMED, Severity.URGENT, "q", (), ())
+        alert_id = await desk.raise_(attempt.id, attempt.patient_id, raised)
+        content = json.loads(await following())
+        print(f"alert to subscriber: {(time.perf_counter() - began) * 1000:.0f} ms")
+    jsonschema.validate(content, schema("alert"))
+    assert content["alert_id"] == alert_id

@@ -14,12 +14,23 @@ import pytest
 from sqlalchemy import inspect, select, table, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from dialer.line import LegExists, LineUnavailable
 from dialer.outcomes import CallResult
 from scripts.turns import Disposition
 from services.calls.engine import engine_url
 from services.calls.placing import Outcome
 from services.database.session import Sessions
-from services.database.tables import Alert, AlertEvent, Attempt, FollowUp, FollowUpState, new_id
+from services.database.tables import (
+    Alert,
+    AlertEvent,
+    Attempt,
+    FollowUp,
+    FollowUpState,
+    OptOutRow,
+    Patient,
+    User,
+    new_id,
+)
 from tests.support.engine_rig import COMPLETED, Talk, Worker, completed, endless
 from tests.support.rows import (
     INVENTED,
@@ -46,9 +57,22 @@ async def until(condition: Callable[[], Awaitable[bool]]) -> None:
 
 @pytest.fixture
 def worker(database_url: str, sessions: Sessions, tmp_path: Path) -> Start:
-    def make(talk: Talk = completed, *, worker_id: str = "worker-1", lines: int = 2) -> Worker:
+    def make(
+        talk: Talk = completed,
+        *,
+        worker_id: str = "worker-1",
+        lines: int = 2,
+        call_seconds: float = 600,
+    ) -> Worker:
         return Worker(
-            database_url, sessions, tmp_path, talk, clock=now, worker_id=worker_id, lines=lines
+            database_url,
+            sessions,
+            tmp_path,
+            talk,
+            clock=now,
+            worker_id=worker_id,
+            lines=lines,
+            call_seconds=call_seconds,
         )
 
     return make
@@ -301,3 +325,125 @@ async def test_two_runners_of_one_ticket_ring_once(worker: Start, sessions: Sess
         Disposition.COMPLETED
         == (await state_of(sessions, FollowUp(id=ticket.follow_up_id))).disposition
     )
+
+
+@pytest.mark.parametrize("change", ["cancelled", "opted out", "duty over", "expired", "window"])
+async def test_what_changed_between_the_tick_and_the_attempt_counts(
+    worker: Start, sessions: Sessions, change: str
+) -> None:
+    user_id = await put_on_duty(sessions)
+    follow_up = await add_follow_up(sessions)
+    busy = worker()
+    await busy.heartbeats.register()
+    (ticket,) = await busy.follow_ups.claim_due(2)
+    async with sessions.begin() as session:
+        row = await session.get_one(FollowUp, follow_up.id)
+        if change == "cancelled":
+            row.state = FollowUpState.CANCELLED
+        elif change == "opted out":
+            session.add(OptOutRow(patient_id=follow_up.patient_id, at=NOW))
+        elif change == "duty over":
+            (await session.get_one(User, user_id)).active = False
+        elif change == "expired":
+            row.expires_at = NOW
+        else:
+            (await session.get_one(Patient, follow_up.patient_id)).time_zone = "Europe/London"
+    assert await busy.placing.run(ticket) is Outcome.NOT_CALLED
+    assert busy.line.rung() == []
+
+
+async def test_a_worker_that_others_may_take_for_dead_dials_nobody(
+    worker: Start, sessions: Sessions
+) -> None:
+    await put_on_duty(sessions)
+    await add_follow_up(sessions)
+    slow = worker()
+    (ticket,) = await slow.follow_ups.claim_due(2)
+    assert await slow.placing.run(ticket) is Outcome.NOT_CALLED
+    assert slow.line.rung() == []
+
+
+async def test_no_line_is_free(worker: Start, sessions: Sessions) -> None:
+    await put_on_duty(sessions)
+    busy = worker(lines=1)
+    await busy.heartbeats.register()
+    await add_attempt(sessions, await add_follow_up(sessions, await add_patient(sessions, 7)))
+    await add_follow_up(sessions)
+    (ticket,) = [t for t in await busy.follow_ups.claim_due(9) if t]
+    assert await busy.placing.run(ticket) is Outcome.NOT_CALLED
+    assert busy.line.rung() == []
+
+
+async def test_a_leg_whose_attempt_has_ended_is_hung_up(worker: Start, sessions: Sessions) -> None:
+    follow_up = await add_follow_up(sessions)
+    ended = await add_attempt(sessions, follow_up, ended_at=NOW, disposition="interrupted")
+    busy = worker()
+    busy.line.ring(ended.id)
+    busy.line.ring("another-installation")
+    await busy.reconciling.look()
+    assert await busy.line.legs() == ("another-installation",)
+
+
+async def test_the_attempt_of_a_live_neighbour_is_left_alone(
+    worker: Start, sessions: Sessions
+) -> None:
+    attempt = await add_attempt(sessions, await add_follow_up(sessions), worker_id="worker-2")
+    busy, neighbour = worker(), worker(worker_id="worker-2")
+    await neighbour.heartbeats.register()
+    busy.line.ring(attempt.id)
+    await busy.heartbeats.look()
+    await busy.reconciling.look()
+    assert await busy.line.legs() == (attempt.id,)
+    await neighbour.heartbeats.sign_off()
+    await busy.heartbeats.look()
+    await busy.reconciling.look()
+    assert await busy.line.legs() == ()
+
+
+async def test_while_the_switch_is_away_an_attempt_is_not_given_up(
+    worker: Start, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempt = await add_attempt(sessions, await add_follow_up(sessions))
+    busy = worker()
+
+    async def away(leg_id: str) -> bool:
+        raise LineUnavailable("the switch is away")
+
+    monkeypatch.setattr(busy.line, "reap", away)
+    assert await busy.placing.reconcile(attempt) is Outcome.LEFT
+    async with sessions() as session:
+        assert (await session.get_one(Attempt, attempt.id)).ended_at is None
+    monkeypatch.undo()
+    assert await busy.placing.reconcile(attempt) is Outcome.ENDED
+
+
+@pytest.mark.parametrize(
+    ("error", "disposition"),
+    [(LineUnavailable("away"), "line_failure"), (LegExists("x"), "interrupted")],
+)
+async def test_the_lines_failures(
+    worker: Start, sessions: Sessions, error: Exception, disposition: str
+) -> None:
+    await put_on_duty(sessions)
+    follow_up = await add_follow_up(sessions)
+
+    async def talk(attempt_id: str) -> CallResult:
+        raise error
+
+    busy = worker(talk)
+    await busy.heartbeats.register()
+    (ticket,) = await busy.follow_ups.claim_due(2)
+    assert await busy.placing.run(ticket) is Outcome.ENDED
+    assert (await state_of(sessions, follow_up)).disposition == disposition
+    assert await busy.line.legs() == ()
+
+
+async def test_a_call_that_never_ends_is_broken_off(worker: Start, sessions: Sessions) -> None:
+    await put_on_duty(sessions)
+    follow_up = await add_follow_up(sessions)
+    busy = worker(endless, call_seconds=0.2)
+    await busy.heartbeats.register()
+    (ticket,) = await busy.follow_ups.claim_due(2)
+    assert await busy.placing.run(ticket) is Outcome.ENDED
+    assert (await state_of(sessions, follow_up)).disposition == "interrupted"
+    assert await busy.line.legs() == ()

@@ -84,6 +84,7 @@ class Worker:
         worker_id: str = "worker-1",
         lines: int = 2,
         posted: Posted | None = None,
+        call_seconds: float = 600,
     ) -> None:
         self.line = FolderLine(folder)
         self.posted = posted or Posted()
@@ -91,7 +92,7 @@ class Worker:
         changes = Changes(sessions)
         window = CallingWindow(time_of_day(9, 0), time_of_day(19, 30))
         endings = Endings(sessions, load_policy(), self.posted, changes, clock)
-        self.trunk = Trunk(self.line, lines, call_seconds=600)
+        self.trunk = Trunk(self.line, lines, call_seconds)
         self.heartbeats = Heartbeats(
             sessions, worker_id, lines=lines, version="0", clock=clock, monotonic=time.monotonic
         )
