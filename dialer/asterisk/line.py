@@ -14,7 +14,8 @@ import time
 from collections.abc import Callable
 from typing import Self
 
-from dialer.asterisk.ari import Ari, AriError
+from dialer.asterisk.ari import Ari
+from dialer.asterisk.ari_connection import AriError
 from dialer.asterisk.ari_events import ApplicationReplaced, Event
 from dialer.asterisk.leg import BRIDGE_SUFFIX, MEDIA_SUFFIX, AsteriskLeg
 from dialer.line import DialRequest, LegExists, LineError, LineUnavailable

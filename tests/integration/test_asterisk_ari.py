@@ -10,7 +10,8 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from dialer.asterisk.ari import Ari, AriError, UnfitSwitch
+from dialer.asterisk.ari import Ari
+from dialer.asterisk.ari_connection import AriError, UnfitSwitch
 from dialer.asterisk.ari_events import Event, StasisStart
 from dialer.line import LineUnavailable
 

@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from dialer.asterisk.ari import Ari, UnfitSwitch
+from dialer.asterisk.ari import Ari
+from dialer.asterisk.ari_connection import UnfitSwitch
 from dialer.asterisk.instance import start, stop
 from dialer.asterisk.leg import BRIDGE_SUFFIX, MEDIA_SUFFIX, TEMPORARY_FAILURE, AsteriskLeg
 from dialer.asterisk.line import AsteriskLine
@@ -15,7 +16,7 @@ from dialer.line import Audio, DialRequest, LegAnswered, LegEnded, LineUnavailab
 from tests.integration.line_contract import Listener
 from tests.support.asterisk_server import AsteriskServer, Phones
 from tests.support.callee import Callee, ScriptedMedia, onsets, square_wave
-from tests.support.sip_phone import PhoneCall
+from tests.support.sip_call import PhoneCall
 
 APPLICATION = "huifang-recovery"
 

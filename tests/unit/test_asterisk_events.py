@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dialer.asterisk.ari import OLDEST, release
+from dialer.asterisk.ari_connection import OLDEST, release
 from dialer.asterisk.ari_events import (
     ApplicationReplaced,
     ChannelDestroyed,
