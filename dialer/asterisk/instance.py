@@ -24,20 +24,27 @@ from pathlib import Path
 from dialer.asterisk.unpacking import Report, Tree, UnpackingError, unpack
 
 DEFAULT_PREFIX = Path(".servers/asterisk")
+"""Where Asterisk is unpacked, below the repository's root."""
+DEFAULT_RUN = Path(".servers/asterisk-run")
 _PROGRAM = "usr/sbin/asterisk"
 
 
 class InstanceError(Exception):
-    """The private Asterisk cannot be had or does not start; the message says what to do."""
+    """The private Asterisk cannot be had or does not start; the message says what to do.
 
-    retryable = False
+    ``retryable``: whether the same request may succeed later.
+    """
+
+    def __init__(self, message: str, *, retryable: bool = False) -> None:
+        super().__init__(message)
+        self.retryable = retryable
 
 
 @dataclass(frozen=True, slots=True)
 class InstanceSettings:
     """Where one private instance lives and what it listens on; all on 127.0.0.1."""
 
-    run: Path
+    run: Path = DEFAULT_RUN
     """Folder of its configuration, log and state."""
     http_port: int = 18088
     """ARI and media."""
@@ -74,7 +81,7 @@ def get(prefix: Path = DEFAULT_PREFIX, report: Report = lambda _: None) -> str:
             return version(prefix)
         return _version(unpack(("asterisk",), prefix, report=report))
     except UnpackingError as error:
-        raise InstanceError(str(error)) from error
+        raise InstanceError(str(error), retryable=error.retryable) from error
 
 
 def version(prefix: Path = DEFAULT_PREFIX) -> str:
@@ -139,7 +146,9 @@ def start(
     return Instance(url, settings.ari_user, password, pid, run)
 
 
-def stop(run: Path, *, patience: float = 5.0, clock: Callable[[], float] = time.monotonic) -> bool:
+def stop(
+    run: Path = DEFAULT_RUN, *, patience: float = 5.0, clock: Callable[[], float] = time.monotonic
+) -> bool:
     """End the instance of this run folder, its calls with it. True if it was running."""
     run = run.absolute()
     pid = _running(run)
