@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from dialer.outcomes import CallResult
 from scripts.turns import Disposition
 from services.alerts.changes import Changes
-from services.calls.followups import usable_number
+from services.calls.followups import number_to_try
 from services.calls.retry import Again, Decision, Done, Person, RetryPolicy
 from services.clock import Clock
 from services.database.session import Sessions
@@ -118,9 +118,9 @@ class Endings:
             update(PhoneNumber).where(PhoneNumber.id == attempt.phone_number_id).values(valid=False)
         )
         left = await session.scalar(
-            select(func.count())
-            .select_from(PhoneNumber)
-            .where(PhoneNumber.patient_id == attempt.patient_id, usable_number())
+            select(func.count(PhoneNumber.id))
+            .join(FollowUp, number_to_try())
+            .where(FollowUp.id == attempt.follow_up_id)
         )
         return Again(self.clock()) if left else Person()
 

@@ -11,7 +11,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Select, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -44,6 +44,8 @@ class NewFollowUp:
     """1 is most urgent."""
     ignore_window: bool = False
     """A person wants it placed at once."""
+    phone_number_id: str | None = None
+    """The only number to try; None: the patient's in turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,7 @@ class FollowUps:
             expires_at=new.expires_at,
             priority=new.priority,
             ignore_window=new.ignore_window,
+            phone_number_id=new.phone_number_id,
             created_at=self._clock(),
         )
         async with self._sessions.begin() as session:
@@ -233,9 +236,7 @@ def callable_now(now: datetime, zones: list[str]) -> Select[FollowUp]:
         Attempt.patient_id == FollowUp.patient_id, Attempt.ended_at.is_(None)
     )
     opted_out = select(OptOutRow.id).where(OptOutRow.patient_id == FollowUp.patient_id)
-    number = select(PhoneNumber.id).where(
-        PhoneNumber.patient_id == FollowUp.patient_id, usable_number()
-    )
+    number = select(PhoneNumber.id).where(number_to_try())
     return (
         select(FollowUp)
         .join(Patient, Patient.id == FollowUp.patient_id)
@@ -246,6 +247,15 @@ def callable_now(now: datetime, zones: list[str]) -> Select[FollowUp]:
             ~opted_out.exists(),
             number.exists(),
         )
+    )
+
+
+def number_to_try() -> ColumnElement[bool]:
+    """Whether a number may be dialled for the follow-up that stands in the same query."""
+    return and_(
+        PhoneNumber.patient_id == FollowUp.patient_id,
+        or_(FollowUp.phone_number_id.is_(None), PhoneNumber.id == FollowUp.phone_number_id),
+        usable_number(),
     )
 
 

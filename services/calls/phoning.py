@@ -21,7 +21,7 @@ from scripts.answers import AskedQuestion, Understand, Understanding, Utterance
 from scripts.dialogue import Dialogue, PatientFacts
 from scripts.questionnaire import Questionnaire
 from scripts.reading import read
-from scripts.turns import Say, Segment
+from scripts.turns import Segment
 from services.calls.call_recordings import CallRecordings
 from services.calls.journal import Desks, RowJournal
 from services.calls.orders import CallOrder
@@ -112,7 +112,7 @@ class PhoneCalls:
                 journal=RowJournal(self._desks, order),
                 context=order.context,
                 language=order.language,
-                filler=self._filler(order, script),
+                filler=dialogue.filler,
                 limits=Limits(call=self._with.call_seconds - GOODBYE_SECONDS),
                 observer=self._with.observer,
                 shutdown=self._shutdown,
@@ -134,16 +134,9 @@ class PhoneCalls:
             return self._with.understand(utterance, question, order.context)
 
         speech = self._with.speech()
-        prompts = [
-            prompt.segments(language, caller=facts.caller, name=facts.name)
-            for prompt in script.prompts()
-        ]
+        prompts = [said for _, said in script.sentences(language, facts.caller, facts.name)]
         ears, _ = await asyncio.gather(self._with.ears(language), speech.prepare(prompts, language))
         return Dialogue(script, language, facts, judge=judge), speech, ears
-
-    def _filler(self, order: CallOrder, script: Questionnaire) -> Say:
-        prompt, language = script.spoken["filler"], order.language
-        return Say(prompt.id, prompt.segments(language, caller=self._with.caller_name(language)))
 
 
 _HONORIFICS = {

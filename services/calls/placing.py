@@ -32,7 +32,7 @@ from scripts.turns import Disposition
 from services.alerts.duty import on_duty_in
 from services.calls.calling_window import CallingWindow
 from services.calls.ending import Endings
-from services.calls.followups import Ticket, callable_now, open_zones, usable_number
+from services.calls.followups import Ticket, callable_now, number_to_try, open_zones
 from services.database.tables import Attempt, FollowUp, FollowUpState, PhoneNumber, new_id
 from services.messaging.messages import CallKind, call_message
 
@@ -270,7 +270,8 @@ async def _number_to_try(session: AsyncSession, follow_up: FollowUp) -> str:
     """Return the id of the number for the next attempt: each in turn, in the patient's order."""
     numbers = await session.scalars(
         select(PhoneNumber.id)
-        .where(PhoneNumber.patient_id == follow_up.patient_id, usable_number())
+        .join(FollowUp, number_to_try())
+        .where(FollowUp.id == follow_up.id)
         .order_by(PhoneNumber.position, PhoneNumber.id)
     )
     usable = numbers.all()

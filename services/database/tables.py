@@ -200,6 +200,8 @@ class FollowUp(Base):
     """Of the last attempt."""
     ignore_window: Mapped[bool] = mapped_column(Boolean, default=False)
     """Placed by a person just now (``huifang call``): the calling window does not hold it back."""
+    phone_number_id: Mapped[str | None] = mapped_column(ForeignKey("phone_numbers.id"))
+    """The only number that is tried; None: the patient's in turn."""
     created_at: Mapped[datetime]
 
 

@@ -106,9 +106,8 @@ async def telephones(
         prompts = {}
         if persona.replies:
             name = spoken_name(each.patient, language)
-            for prompt in script.prompts():
-                segments = prompt.segments(language, caller=caller(language), name=name)
-                prompts[prompt.id] = await book.clip(segments, language)
+            for prompt_id, segments in script.sentences(language, caller(language), name):
+                prompts[prompt_id] = await book.clip(segments, language)
         wards[each.number] = Ward({each.number: persona}, {language: prompts})
     return Telephones(wards)
 

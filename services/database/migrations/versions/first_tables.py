@@ -138,32 +138,6 @@ def upgrade() -> None:
     op.create_index(op.f("ix_duty_shifts_ends_at"), "duty_shifts", ["ends_at"], unique=False)
     op.create_index(op.f("ix_duty_shifts_starts_at"), "duty_shifts", ["starts_at"], unique=False)
     op.create_table(
-        "follow_ups",
-        sa.Column("id", sa.String(length=36), nullable=False),
-        sa.Column("patient_id", sa.String(length=36), nullable=False),
-        sa.Column("script_version_id", sa.String(length=36), nullable=False),
-        sa.Column("language", sa.String(length=8), nullable=False),
-        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("priority", sa.Integer(), nullable=False),
-        sa.Column("state", sa.String(length=12), nullable=False),
-        sa.Column("attempts", sa.Integer(), nullable=False),
-        sa.Column("disposition", sa.String(length=24), nullable=True),
-        sa.Column("ignore_window", sa.Boolean(), nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["patient_id"], ["patients.id"], name=op.f("fk_follow_ups_patient_id_patients")
-        ),
-        sa.ForeignKeyConstraint(
-            ["script_version_id"],
-            ["script_versions.id"],
-            name=op.f("fk_follow_ups_script_version_id_script_versions"),
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_follow_ups")),
-    )
-    op.create_index("ix_follow_ups_due", "follow_ups", ["state", "due_at"], unique=False)
-    op.create_index(op.f("ix_follow_ups_patient_id"), "follow_ups", ["patient_id"], unique=False)
-    op.create_table(
         "phone_numbers",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("patient_id", sa.String(length=36), nullable=False),
@@ -183,6 +157,38 @@ def upgrade() -> None:
     op.create_index(
         op.f("ix_phone_numbers_patient_id"), "phone_numbers", ["patient_id"], unique=False
     )
+    op.create_table(
+        "follow_ups",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("patient_id", sa.String(length=36), nullable=False),
+        sa.Column("script_version_id", sa.String(length=36), nullable=False),
+        sa.Column("language", sa.String(length=8), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("priority", sa.Integer(), nullable=False),
+        sa.Column("state", sa.String(length=12), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("disposition", sa.String(length=24), nullable=True),
+        sa.Column("ignore_window", sa.Boolean(), nullable=False),
+        sa.Column("phone_number_id", sa.String(length=36), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["patient_id"], ["patients.id"], name=op.f("fk_follow_ups_patient_id_patients")
+        ),
+        sa.ForeignKeyConstraint(
+            ["script_version_id"],
+            ["script_versions.id"],
+            name=op.f("fk_follow_ups_script_version_id_script_versions"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["phone_number_id"],
+            ["phone_numbers.id"],
+            name=op.f("fk_follow_ups_phone_number_id_phone_numbers"),
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_follow_ups")),
+    )
+    op.create_index("ix_follow_ups_due", "follow_ups", ["state", "due_at"], unique=False)
+    op.create_index(op.f("ix_follow_ups_patient_id"), "follow_ups", ["patient_id"], unique=False)
     op.create_table(
         "web_sessions",
         sa.Column("token_hash", sa.String(length=64), nullable=False),
@@ -423,8 +429,8 @@ def downgrade() -> None:
     op.drop_table("alerts")
     op.drop_table("attempts")
     op.drop_table("web_sessions")
-    op.drop_table("phone_numbers")
     op.drop_table("follow_ups")
+    op.drop_table("phone_numbers")
     op.drop_table("duty_shifts")
     op.drop_table("audit")
     op.drop_table("users")
