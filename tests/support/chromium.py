@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import shutil
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
 from playwright.async_api import Browser, async_playwright
+
+from tests.support import debian
 
 FLAGS = (
     "--no-sandbox",
@@ -21,23 +22,16 @@ FLAGS = (
 )
 
 
-def chromium_path() -> str:
-    """Where Chromium is; without one a test is skipped, with CI=true it fails."""
-    found = shutil.which("chromium") or shutil.which("chromium-browser")
-    if found is not None:
-        return found
-    missing = "Chromium is missing; get it with: apt-get install chromium"
-    if os.environ.get("CI") == "true":
-        raise FileNotFoundError(missing)
-    pytest.skip(missing)
-
-
 @pytest.fixture
 async def chromium() -> AsyncIterator[Browser]:
     """A running Chromium."""
+    try:
+        program, environment = await asyncio.to_thread(debian.chromium)
+    except debian.ServerMissing as missing:
+        debian.left_out(missing)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
-            executable_path=chromium_path(), args=list(FLAGS)
+            executable_path=program, env=dict(environment), args=list(FLAGS)
         )
         yield browser
         await browser.close()

@@ -3,29 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.debian import ServerMissing
+from tests.support import debian
 from tests.support.postgres_server import free_port
-
-
-def mosquitto_binary() -> str:
-    """Return the path of ``mosquitto``.
-
-    Raises:
-        ServerMissing: it is not on this machine.
-    """
-    found = shutil.which(
-        "mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"
-    )
-    if found is None:
-        raise ServerMissing("Mosquitto is not on this machine; install it (Debian: mosquitto)")
-    return found
 
 
 class Mosquitto:
@@ -45,8 +29,9 @@ class Mosquitto:
 
     async def start(self) -> None:
         """Start, and return once it takes connections."""
+        program, environment = debian.mosquitto()
         self._process = await asyncio.create_subprocess_exec(
-            mosquitto_binary(), "-c", str(self._config),
+            program, "-c", str(self._config), env=environment,
             stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL,
         )  # fmt: skip
         for _ in range(200):
@@ -72,9 +57,7 @@ async def mosquitto(tmp_path: Path) -> AsyncIterator[Mosquitto]:
     server = Mosquitto(tmp_path)
     try:
         await server.start()
-    except ServerMissing as missing:
-        if os.environ.get("CI") == "true":
-            raise
-        pytest.skip(str(missing))
+    except debian.ServerMissing as missing:
+        debian.left_out(missing)
     yield server
     await server.stop()

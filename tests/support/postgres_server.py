@@ -12,23 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.support.debian import ServerMissing
-
-
-def postgres_bin() -> Path:
-    """Return the folder with ``initdb`` and ``postgres``.
-
-    Raises:
-        ServerMissing: PostgreSQL is not on this machine.
-    """
-    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda p: int(p.parent.name))
-    on_path = shutil.which("initdb")
-    if on_path is not None:
-        folders.append(Path(on_path).parent)
-    for folder in reversed(folders):
-        if (folder / "initdb").exists() and (folder / "postgres").exists():
-            return folder
-    raise ServerMissing("PostgreSQL is not on this machine; install it (Debian: postgresql)")
+from tests.support import debian
 
 
 def free_port() -> int:
@@ -42,7 +26,7 @@ def free_port() -> int:
 @contextmanager
 def postgres_server() -> Iterator[str]:
     """Run a server; yield its SQLAlchemy URL without a database name, ending in ``/``."""
-    bin_folder, port = postgres_bin(), free_port()
+    (bin_folder, environment), port = debian.postgres_bin(), free_port()
     # PostgreSQL refuses to run as root.
     user = "nobody" if os.geteuid() == 0 else None
     folder = Path(tempfile.mkdtemp(prefix="huifang-postgres-"))
@@ -53,7 +37,14 @@ def postgres_server() -> Iterator[str]:
 
     def call(*command: str) -> None:
         subprocess.run(
-            command, user=user, group=group, cwd=folder, check=True, capture_output=True, timeout=60
+            command,
+            user=user,
+            group=group,
+            cwd=folder,
+            env=environment,
+            check=True,
+            capture_output=True,
+            timeout=60,
         )
 
     try:
