@@ -16,6 +16,7 @@ from dialer.line import Digit, PlayFinished
 from dialer.minutes import Minutes
 from dialer.moments import LegOver, Moment, Moments, Said, Stopped
 from dialer.ports import Observer, ReplyTiming, Speech
+from dialer.progress import KeyEntry, PromptProgress
 from dialer.speaking import Playback, Speaker, seconds, size
 from dialer.turn_taking import NoInput, PausePrompt, ResumePrompt
 from scripts.answers import AskedQuestion, Intent
@@ -56,56 +57,6 @@ class Parts:
     """Told what was said while nobody listened for an answer."""
 
 
-@dataclass(slots=True)
-class _Spoken:
-    """One prompt on its way out, perhaps in several goes. Positions are bytes of its clip."""
-
-    say: Say
-    clip: bytes
-    index: int
-    answerable: bool
-    playing: Playback | None = None
-    begin: int = 0
-    """Where the present go began."""
-    out: int = 0
-    """How far the last go came."""
-    started: float | None = None
-    ended: float = 0.0
-    again: bool = False
-    """It was said again from its beginning, which is done once."""
-    interrupted: bool = False
-
-    @property
-    def asked(self) -> bool:
-        """Whether enough of it is out to be answered: its last half, at most 2 s, has begun."""
-        return self.answerable and self.out >= len(self.clip) - min(len(self.clip) // 2, size(2.0))
-
-    def update(self, now: float) -> None:
-        """Take over how far the present go came."""
-        if self.playing is None or self.playing.started is None:
-            return
-        gone = self.playing.out(now)
-        self.out = self.begin + size(gone)
-        self.ended = self.playing.started + gone
-        if self.started is None:
-            self.started = self.playing.started
-
-
-@dataclass(slots=True)
-class _Entry:
-    """Keys pressed for one listening."""
-
-    wanted: int
-    keys: str = ""
-
-    def press(self, key: str) -> Digits | None:
-        """Take a key; the entry, if it is whole."""
-        if key != "#":
-            self.keys += key
-        whole = key == "#" or len(self.keys) >= max(1, self.wanted)
-        return Digits(self.keys) if whole and self.keys else None
-
-
 class Exchange:
     """Says prompts and hears turns on one leg."""
 
@@ -133,7 +84,7 @@ class Exchange:
             What the person answered into it; None when it was played.
         """
         clip = await self.thinking(self._parts.speech.clip(say.segments, self._parts.language))
-        spoken = _Spoken(say, clip, self._parts.minutes.next_turn(), answerable=answerable)
+        spoken = PromptProgress(say, clip, self._parts.minutes.next_turn(), answerable=answerable)
         try:
             while True:
                 self._parts.moments.forget_floor()
@@ -163,7 +114,7 @@ class Exchange:
     async def listen(self, listen: Listen, first_key: Digit | None = None) -> Event:
         """Hear one turn: Heard, Digits or Silence."""
         moments, hearing = self._parts.moments, self._parts.hearing
-        entry = _Entry(listen.digits)
+        entry = KeyEntry(listen.digits)
         if first_key is not None and (whole := entry.press(first_key.key)):
             return whole
         moments.forget_floor()
@@ -245,7 +196,7 @@ class Exchange:
     # --- inside -------------------------------------------------------------------------------
 
     async def _until_stopped(
-        self, spoken: _Spoken, pending: Listen | None
+        self, spoken: PromptProgress, pending: Listen | None
     ) -> PausePrompt | Digit | None:
         """Wait while a prompt plays; what stopped it, None if it came to its end."""
         playing = spoken.playing
@@ -271,14 +222,16 @@ class Exchange:
         """Stop a clip and wait until the line says how much of it went out."""
         await self._parts.speaker.stop()
         meanwhile: list[Moment] = []
-        while playing.ended is None:
-            moment = await self._parts.moments.next(within=1.0)
-            if moment is None:
-                break
-            if not isinstance(moment, PlayFinished):
-                meanwhile.append(moment)
-        for moment in meanwhile:
-            self._parts.moments.put(moment)
+        try:
+            while playing.ended is None:
+                moment = await self._parts.moments.next(within=1.0)
+                if moment is None:
+                    break
+                if not isinstance(moment, PlayFinished):
+                    meanwhile.append(moment)
+        finally:
+            for moment in meanwhile:
+                self._parts.moments.put(moment)
 
     async def _after_pause(self) -> Heard | None:
         """Somebody made a sound into a prompt: what they said, None if it was a noise."""
@@ -312,7 +265,9 @@ class Exchange:
         now = self._parts.reader.now
         self.quiet_since = now + seconds(clip)
         self._journal(
-            _Spoken(filler, clip, index, False, out=len(clip), started=now, ended=self.quiet_since)
+            PromptProgress(
+                filler, clip, index, False, out=len(clip), started=now, ended=self.quiet_since
+            )
         )
 
     async def _overhear(self, stretch: Stretch) -> None:
@@ -320,16 +275,17 @@ class Exchange:
         if heard is not None:
             self._parts.overheard(heard)
 
-    def _played(self, spoken: _Spoken) -> None:
+    def _played(self, spoken: PromptProgress) -> None:
         spoken.update(self._parts.reader.now)
         if spoken.started is None:
             return
         self.quiet_since = max(self.quiet_since, spoken.ended)
-        if self._timing is not None and self._parts.observer is not None:
-            self._parts.observer.reply(replace(self._timing, reply_started=spoken.started))
-        self._timing = None
+        if self._timing is not None and spoken.started >= self._timing.turn_ended:
+            if self._parts.observer is not None:
+                self._parts.observer.reply(replace(self._timing, reply_started=spoken.started))
+            self._timing = None
 
-    def _journal(self, spoken: _Spoken) -> None:
+    def _journal(self, spoken: PromptProgress) -> None:
         """Write down what we said, if any of it went out."""
         if spoken.started is None:
             return

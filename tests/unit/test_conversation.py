@@ -129,6 +129,8 @@ def test_an_answer_into_the_end_of_a_question_stops_it() -> None:
     (turn,) = [turn for turn in call.turns("system") if turn.prompt_id == "q1"]
     assert turn.interrupted
     assert turn.ended - turn.started < 2.8
+    (timing,) = call.observer.timings
+    assert timing.reply_started > timing.turn_ended > turn.ended
 
 
 def test_a_word_before_the_question_was_there_is_no_answer_to_it() -> None:
