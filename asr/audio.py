@@ -27,13 +27,13 @@ class Upsampler:
     """Brings a stream from 8 to 16 kHz piece by piece; one for each stream.
 
     Args:
-        prompt: interpolate without delay, less cleanly. Otherwise the filter holds back 50 to
+        without_delay: interpolate without delay, less cleanly. Otherwise the filter holds back 50 to
             100 ms of sound until more follows (measured).
     """
 
-    def __init__(self, *, prompt: bool = False) -> None:
+    def __init__(self, *, without_delay: bool = False) -> None:
         self._stream = soxr.ResampleStream(
-            SAMPLE_RATE, MODEL_RATE, 1, dtype="float32", quality="QQ" if prompt else "HQ"
+            SAMPLE_RATE, MODEL_RATE, 1, dtype="float32", quality="QQ" if without_delay else "HQ"
         )
 
     def feed(self, pcm: bytes, *, last: bool = False) -> Samples:

@@ -77,6 +77,7 @@ class _SherpaDecoder:
         self._upsampler = Upsampler()
         self._noise = np.random.default_rng(_NOISE_SEED)
         self._syllables: list[TimedSyllable] = []
+        self._words: tuple[Word, ...] = ()
 
     def accept(self, pcm: bytes) -> Transcript:
         self._decode(self._upsampler.feed(pcm))
@@ -100,12 +101,12 @@ class _SherpaDecoder:
         if decoded:
             heard = self._recogniser.get_result_all(self._stream)
             self._syllables = time_syllables(heard.tokens, heard.timestamps, heard.ys_probs)
+            self._words = spell_words(self._speller, self._syllables)
 
     def _transcript(self, *, final: bool) -> Transcript:
-        words = spell_words(self._speller, self._syllables)
         return Transcript(
-            text=join_text(word.text for word in words),
-            words=words,
+            text=join_text(word.text for word in self._words),
+            words=self._words,
             final=final,
             confidence=_mean([s.confidence for s in self._syllables]),
         )

