@@ -1,8 +1,9 @@
 """Connections to the rows: one engine a process, on SQLite or PostgreSQL.
 
-SQLite keeps one writer at a time. Every write transaction therefore begins with ``BEGIN IMMEDIATE``
-and waits its turn; a transaction that began as a reader and turned writer would be refused at once,
-whatever the busy timeout says. Reads see the last commit and never wait (write-ahead log).
+SQLite keeps one writer at a time: a transaction begins with its first writing statement and waits
+there for its turn. Reads see the last commit and never wait (write-ahead log). What was read before
+the first write may have changed by then, on PostgreSQL too: whoever decides by a row and then writes
+says so in the statement (``UPDATE ... WHERE state = ...``), or writes to the row first.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ def _sqlite(url: URL) -> AsyncEngine:
     engine = create_async_engine(
         url,
         hide_parameters=True,
-        connect_args={"timeout": BUSY_SECONDS, "isolation_level": "IMMEDIATE"},
+        connect_args={"timeout": BUSY_SECONDS},
     )
 
     @event.listens_for(engine.sync_engine, "connect")
