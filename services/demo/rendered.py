@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -68,14 +69,13 @@ def prompt_packs() -> Iterator[WantedPack]:
 def ward_packs() -> Iterator[WantedPack]:
     """The packs in which the ward answers, one a voice."""
     ward = yaml.safe_load((WARD / "ward.yaml").read_text(encoding="utf-8"))
+    texts: dict[tuple[str, str], dict[str, str]] = defaultdict(dict)
     for persona in ward["personas"]:
-        if persona["voice"] is None:
-            continue
-        texts = [text for replies in persona["replies"].values() for text in replies]
-        folder = WARD / "clips" / persona["voice"]
-        yield WantedPack(
-            folder, persona["voice"], persona["language"], {t: t for t in texts}, PATIENT_PACE
-        )
+        if persona["voice"] is not None:
+            said = (text for replies in persona["replies"].values() for text in replies)
+            texts[persona["voice"], persona["language"]].update((text, text) for text in said)
+    for (voice, language), said_by_all in texts.items():
+        yield WantedPack(WARD / "clips" / voice, voice, language, said_by_all, PATIENT_PACE)
 
 
 def main() -> int:
