@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,10 @@ from recordings.reading import open_sealed
 from recordings.spool import CHUNK_BYTES, RAW, SpoolWriter
 from recordings.store import FolderStore, Store
 
+log = logging.getLogger(__name__)
+
 CODEC = "opus"
+_SLICE_BYTES = 32 * CHUNK_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +134,9 @@ class CallRecorder:
             while self._kept and len(self._held) >= CHUNK_BYTES:
                 held, self._held = bytes(self._held), bytearray()
                 await asyncio.to_thread(self._raw.append, held)
-        except RecordingError:
+        except RecordingError as error:
             # The spool holds on to what the disk refused and writes it with the next second.
-            pass
+            log.warning("recording %s is held in memory: %s", self._object_key, error)
         finally:
             self._writing = None
             if self._closed and not self._kept:
@@ -161,14 +165,15 @@ async def recover(
         raw = await open_sealed(raw_store, raw_name, data_key, unfinished=True)
     except NotInStore:
         return await _describe(store, object_key, data_key)
-    log = await raw.read()
+    # In slices: to decrypt an hour in one go would hold up every live call for its time.
+    slices = [await raw.read(at, _SLICE_BYTES) for at in range(0, raw.size, _SLICE_BYTES)]
     stored = None
-    sound = await asyncio.to_thread(lambda: alignment.align(pieces.decode(log)))
+    sound = await asyncio.to_thread(_align, slices)
     if sound.shape[1]:
         file = await asyncio.to_thread(opus.encode, sound)
         sealed = await asyncio.to_thread(seal_all, data_key, key_id, object_key, file, CHUNK_BYTES)
         await store.put(object_key, _whole(sealed))
-        stored = _stored(object_key, file, sound)
+        stored = await asyncio.to_thread(_stored, object_key, file, sound)
     await raw_store.delete(raw_name)
     return stored
 
@@ -178,7 +183,12 @@ async def _describe(store: Store, object_key: str, data_key: bytes) -> StoredRec
         file = await (await open_sealed(store, object_key, data_key)).read()
     except NotInStore:
         return None
-    return _stored(object_key, file, await asyncio.to_thread(opus.decode, file))
+    sound = await asyncio.to_thread(opus.decode, file)
+    return await asyncio.to_thread(_stored, object_key, file, sound)
+
+
+def _align(log: list[bytes]) -> Samples:
+    return alignment.align(pieces.decode(b"".join(log)))
 
 
 def _stored(object_key: str, file: bytes, sound: Samples) -> StoredRecording:

@@ -150,6 +150,7 @@ class _Said:
     ) -> None:
         self._key = key
         self._turns = turns
+        self._alerts = alerts
         self._findings = [f for f in findings if f.status != FindingStatus.ABSENT]
         self._severities = {f.id: _severity(f, alerts) for f in self._findings}
         self._texts = {
@@ -166,8 +167,8 @@ class _Said:
         )
 
     def dangers(self) -> tuple[Danger, ...]:
-        """The findings that raised alerts."""
-        return tuple(
+        """The findings that raised alerts, and the alerts that no finding here explains."""
+        shown = [
             Danger(
                 finding=finding.finding,
                 status=finding.status,
@@ -182,6 +183,32 @@ class _Said:
             )
             for finding in self._findings
             if self._severities[finding.id] is not Severity.NONE
+        ]
+        explained = {danger.finding for danger in shown}
+        unexplained = [alert for alert in self._alerts if explained.isdisjoint(alert.findings)]
+        return tuple(
+            sorted([*shown, *map(self._danger_of, unexplained)], key=lambda danger: danger.at)
+        )
+
+    def _danger_of(self, alert: Alert) -> Danger:
+        """An alert from a value, or from words whose finding is not kept: shown by its answer."""
+        turn = next(
+            (
+                turn
+                for turn in reversed(self._turns)
+                if turn.speaker == "patient" and turn.question_id == alert.question_id
+            ),
+            None,
+        )
+        return Danger(
+            finding=next(iter([*alert.findings, *alert.rules]), alert.question_id),
+            status=FindingStatus.PRESENT,
+            time=FindingTime.CURRENT,
+            experiencer="patient",
+            attributes=(),
+            evidence=self._texts[turn.index] if turn else "",
+            severity=Severity(alert.severity),
+            at=turn.started if turn else 0.0,
         )
 
     def answer(self, row: AnswerRow) -> AnswerView:

@@ -16,7 +16,7 @@ from sqlalchemy import update
 from recordings.reading import open_sealed
 from recordings.store import FolderStore
 from services.alerts.duty import Duty
-from services.database.tables import DataKey, Patient, Recording, Role
+from services.database.tables import Alert, DataKey, Patient, Recording, Role
 from tests.support.desk_rows import SeededCall, add_call, add_desk_user
 from tests.support.desk_server import CHEAP, Browser, RunningDesk, browser, running_desk
 from tests.support.rows import NOW, TestClock, add_attempt, add_follow_up, add_patient
@@ -145,6 +145,30 @@ async def test_one_call_shows_everything(
     [row] = await desk.audited("read_call")
     assert (row.subject_id, row.patient_id) == (call.attempt_id, call.patient_id)
     assert (await nurse.get("/calls/nothing")).status == 404
+
+
+async def test_an_alert_from_a_value_is_a_danger_at_its_answer(
+    desk: RunningDesk, nurse: Browser, call: SeededCall
+) -> None:
+    async with desk.sessions.begin() as session:
+        session.add(
+            Alert(
+                attempt_id=call.attempt_id,
+                patient_id=call.patient_id,
+                number=2,
+                severity="urgent",
+                stage="unconfirmed",
+                question_id="temperature",
+                rules=["temperature-39-or-more"],
+                findings=[],
+                raised_at=NOW,
+            )
+        )
+    text = (await nurse.get(f"/calls/{call.attempt_id}")).text
+    assert "temperature-39-or-more" in text
+    assert "<blockquote>没烧</blockquote>" in text
+    assert "Hear from 0:17" in text
+    assert text.count('class="mark urgent"') == 1
 
 
 async def test_the_recording_streams_decrypted_by_ranges(
