@@ -22,7 +22,7 @@ from services.database.session import Sessions
 from services.database.tables import Alert, Attempt, FollowUp, new_id
 from services.database.tables import Worker as WorkerRow
 from tests.support.engine_rig import FolderLine, Worker, completed
-from tests.support.rows import add_follow_up, add_user, put_on_duty
+from tests.support.rows import add_follow_up, add_patient, add_user, put_on_duty
 
 DAY = timedelta(days=1)
 
@@ -48,13 +48,21 @@ class Victim:
         await self._process.wait()
 
 
+async def worker_process(
+    database_url: str, folder: Path, worker_id: str, talk: str
+) -> asyncio.subprocess.Process:
+    """Start a worker as a process of its own."""
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.support.engine_rig",
+        database_url, worker_id, str(folder), talk,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+    )  # fmt: skip
+
+
 @asynccontextmanager
 async def in_a_call(database_url: str, folder: Path, worker_id: str) -> AsyncIterator[Victim]:
     """Start a worker process and wait until it is in a call."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.support.engine_rig", database_url, worker_id, str(folder),
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
-    )  # fmt: skip
+    process = await worker_process(database_url, folder, worker_id, "endless")
     victim = Victim(process, FolderLine(folder))
 
     async def up() -> bool:
@@ -173,3 +181,38 @@ async def test_two_processes_of_one_id_are_refused(
         with pytest.raises(RuntimeError, match="give each its own"):
             await second.heartbeats.register()
         assert len(await victim.line.legs()) == 1
+
+
+async def test_two_workers_that_race_ring_everybody_once(
+    database_url: str, sessions: Sessions, tmp_path: Path
+) -> None:
+    now = utc_now()
+    for index in range(12):
+        patient = await add_patient(sessions, index)
+        await add_follow_up(
+            sessions, patient, due_at=now - DAY, expires_at=now + DAY, ignore_window=True
+        )
+    first = await worker_process(database_url, tmp_path, "worker-a", "completed")
+    second = Worker(database_url, sessions, tmp_path, completed, worker_id="worker-b")
+
+    async def all_done() -> bool:
+        async with sessions() as session:
+            states = (await session.scalars(select(FollowUp.state))).all()
+        return set(states) == {"done"}
+
+    async def at_work() -> bool:
+        async with sessions() as session:
+            return await session.get(WorkerRow, "worker-a") is not None
+
+    try:
+        async with second.engine:
+            await until("the other is at work", at_work)
+            await put_on_duty(sessions, starts_at=now - DAY, ends_at=now + DAY)
+            await until("everybody was called", all_done)
+    finally:
+        first.kill()
+        await first.wait()
+    async with sessions() as session:
+        attempts = (await session.scalars(select(Attempt))).all()
+    assert sorted(second.line.rung()) == sorted(attempt.id for attempt in attempts)
+    assert len({attempt.patient_id for attempt in attempts}) == len(attempts) == 12

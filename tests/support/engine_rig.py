@@ -2,7 +2,8 @@
 
 A leg is a file, so that it outlives the process that dialled it, as a channel on a switch does.
 Run as a program it is a worker that can be killed:
-``python -m tests.support.engine_rig DATABASE_URL WORKER_ID FOLDER``.
+``python -m tests.support.engine_rig DATABASE_URL WORKER_ID FOLDER TALK``, where ``TALK`` is
+``completed`` or ``endless``.
 """
 
 from __future__ import annotations
@@ -131,9 +132,14 @@ async def endless(attempt_id: str) -> CallResult:
     return COMPLETED
 
 
-async def _main(database_url: str, worker_id: str, folder: str) -> None:
+TALKS: dict[str, Talk] = {"completed": completed, "endless": endless}
+
+
+async def _main(database_url: str, worker_id: str, folder: str, talk: str) -> None:
     database = connect(database_url)
-    worker = Worker(database_url, sessions_of(database), Path(folder), endless, worker_id=worker_id)
+    worker = Worker(
+        database_url, sessions_of(database), Path(folder), TALKS[talk], worker_id=worker_id
+    )
     async with worker.engine:
         await asyncio.Event().wait()
 
