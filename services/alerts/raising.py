@@ -8,7 +8,9 @@ acknowledges it, whatever happens to this process or to the broker in between.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import uuid
 from enum import StrEnum
 
 from sqlalchemy import select, update
@@ -20,12 +22,14 @@ from scripts.turns import AlertStage, RaiseAlert
 from services.alerts.changes import Changes
 from services.clock import Clock
 from services.database.session import Sessions
-from services.database.tables import Alert, AlertEvent, new_id
+from services.database.tables import Alert, AlertEvent
 from services.messaging.messages import AlertKind, alert_message
 from services.messaging.mqtt import Outgoing
 
 log = logging.getLogger(__name__)
 
+DATABASE_WAIT = 1.0
+"""Seconds between tries to keep an alert that the database would not take."""
 PUBLISHED = "published"
 """Kind of the event that says: the broker has it."""
 
@@ -60,19 +64,39 @@ class AlertDesk:
         self._outgoing = outgoing
         self._changes = changes
         self._clock = clock
+        self._keeping: set[asyncio.Task[None]] = set()
         self._waiting: dict[str, set[asyncio.Task[None]]] = {}
 
     async def raise_(self, attempt_id: str, patient_id: str, raised: RaiseAlert) -> str:
         """Keep an alert, or the new stage of one of the same number, and tell it; return its id.
 
         Returns once the row is committed and the message is on its way. The severity of an alert
-        only ever rises.
+        only ever rises. If the database is away the alert is told all the same, and its row is
+        written as soon as the database is back.
         """
+        try:
+            await self._keep_and_tell(attempt_id, patient_id, raised)
+        except SQLAlchemyError as error:
+            log.critical(
+                "an alert of attempt %s cannot be kept (%s); it is told without its row: "
+                "check the database now", attempt_id, type(error).__name__,
+            )  # fmt: skip
+            self._post(self._new_row(attempt_id, patient_id, raised), AlertKind.RAISED)
+            keeping = asyncio.create_task(self._keep_later(attempt_id, patient_id, raised))
+            self._keeping.add(keeping)
+            keeping.add_done_callback(self._keeping.discard)
+        return alert_id_of(attempt_id, raised.number)
+
+    async def _keep_later(self, attempt_id: str, patient_id: str, raised: RaiseAlert) -> None:
+        while True:
+            await asyncio.sleep(DATABASE_WAIT)
+            with contextlib.suppress(SQLAlchemyError):
+                return await self._keep_and_tell(attempt_id, patient_id, raised)
+
+    async def _keep_and_tell(self, attempt_id: str, patient_id: str, raised: RaiseAlert) -> None:
         async with self._sessions.begin() as session:
-            query = select(Alert).where(
-                Alert.attempt_id == attempt_id, Alert.number == raised.number
-            )
-            alert = await session.scalar(query.with_for_update())
+            alert_id = alert_id_of(attempt_id, raised.number)
+            alert = await session.get(Alert, alert_id, with_for_update=True)
             if alert is None:
                 alert = self._new_row(attempt_id, patient_id, raised)
                 session.add(alert)
@@ -84,11 +108,10 @@ class AlertDesk:
                 session.add(AlertEvent(alert_id=alert.id, kind=kind, at=self._clock()))
         if kind is not None:
             self._tell(alert, kind)
-        return alert.id
 
     def _new_row(self, attempt_id: str, patient_id: str, raised: RaiseAlert) -> Alert:
         return Alert(
-            id=new_id(),
+            id=alert_id_of(attempt_id, raised.number),
             attempt_id=attempt_id,
             patient_id=patient_id,
             number=raised.number,
@@ -153,11 +176,14 @@ class AlertDesk:
 
     def _tell(self, alert: Alert, kind: AlertKind) -> None:
         self._changes.tell()
-        done = self._outgoing.post(alert_message(alert, kind, self._clock()))
+        done = self._post(alert, kind)
         task = asyncio.create_task(self._note_published(alert.id, kind, done))
         waiting = self._waiting.setdefault(alert.id, set())
         waiting.add(task)
         task.add_done_callback(lambda _: self._forget(alert.id, task))
+
+    def _post(self, alert: Alert, kind: AlertKind) -> asyncio.Future[None]:
+        return self._outgoing.post(alert_message(alert, kind, self._clock()))
 
     def _forget(self, alert_id: str, task: asyncio.Task[None]) -> None:
         waiting = self._waiting[alert_id]
@@ -182,10 +208,16 @@ class AlertDesk:
         self._changes.tell()
 
 
+def alert_id_of(attempt_id: str, number: int) -> str:
+    """Return the id of an alert: the same whether or not the database could be asked."""
+    return str(uuid.uuid5(uuid.UUID(attempt_id), str(number)))
+
+
 def _change(alert: Alert, raised: RaiseAlert) -> AlertKind | None:
     """Carry a later stage into the row; None if that changed nothing."""
     before = (alert.stage, alert.severity, list(alert.rules), list(alert.findings))
-    alert.stage = raised.stage
+    if raised.stage is not AlertStage.UNCONFIRMED:
+        alert.stage = raised.stage
     alert.severity = max(Severity(alert.severity), raised.severity, key=lambda s: s.rank)
     alert.rules = _union(alert.rules, _rules(raised))
     alert.findings = _union(alert.findings, _findings(raised))

@@ -163,8 +163,9 @@ class Publisher:
                 async with self._open() as client:
                     wait = FIRST_WAIT
                     await self._serve(client)
-            except* (aiomqtt.MqttError, TimeoutError) as gone:
-                # The broker's own words may quote the address, never a message.
+            except* Exception as gone:
+                # Whatever it is: alerts go out through here, so this never gives up. An error's
+                # text may quote the broker's address, never a message.
                 log.warning("no broker (%s); trying again in %.1f s", gone.exceptions[0], wait)
             await asyncio.sleep(wait)
             wait = min(wait * 2, LONGEST_WAIT)

@@ -6,14 +6,14 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from scripts.answers import Experiencer, Finding, FindingStatus, FindingTime, Reason, Severity
 from scripts.turns import AlertStage, RaiseAlert
 from services.alerts.changes import Changes
 from services.alerts.duty import Duty
 from services.alerts.raising import AlertDesk, Delivery, UnknownAlert
-from services.database.session import Sessions
+from services.database.session import Sessions, connect
 from services.database.tables import Alert, AlertEvent, Attempt, User
 from tests.support.outgoing import Posted
 from tests.support.rows import NOW, add_attempt, add_follow_up, add_user, now, put_on_duty
@@ -148,6 +148,37 @@ async def test_a_process_that_died_before_the_broker_took_it(
     survivor = Desk(sessions)
     await survivor.alerts.deliver(alert_id, repeat=False)
     assert survivor.posted.kinds(ALERTS) == ["raised"]
+
+
+async def test_an_alert_is_told_although_the_database_is_away_and_kept_later(
+    sessions: Sessions, attempt: Attempt, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.alerts.raising.DATABASE_WAIT", 0.05)
+    desk, engine = Desk(sessions), connect(database_url)
+
+    async def rename(table: str, to: str) -> None:
+        async with engine.begin() as connection:
+            await connection.execute(text(f"ALTER TABLE {table} RENAME TO {to}"))
+
+    await rename("alerts", "gone")
+    alert_id = await desk.alerts.raise_(attempt.id, attempt.patient_id, raised())
+    confirmed = raised(AlertStage.CONFIRMED)
+    assert await desk.alerts.raise_(attempt.id, attempt.patient_id, confirmed) == alert_id
+    assert desk.posted.kinds(ALERTS) == ["raised", "raised"]
+    assert {content["alert_id"] for content in desk.posted.contents(ALERTS)} == {alert_id}
+    await rename("gone", "alerts")
+    await desk.events(2)
+    await engine.dispose()
+
+    async def stage() -> str:
+        async with sessions() as session:
+            return (await session.get_one(Alert, alert_id)).stage
+
+    for _ in range(200):
+        if await stage() == "confirmed":
+            break
+        await asyncio.sleep(0.05)
+    assert await stage() == "confirmed"
 
 
 async def test_watchers_wake_on_changes_of_this_and_of_other_processes(
