@@ -28,7 +28,7 @@ from asr.models import FoundModel
 from asr.recogniser import Recogniser
 from asr.voice_activity import SileroVoiceActivity
 from dialer.asterisk.ari import Ari
-from dialer.asterisk.line import APPLICATION, AsteriskLine
+from dialer.asterisk.line import AsteriskLine, application_name
 from dialer.line import Line
 from dialer.ports import Observer
 from recordings.store import FolderStore, Store
@@ -315,7 +315,7 @@ def caller_name(settings: Settings) -> Callable[[str], str]:
 
 @asynccontextmanager
 async def _asterisk_line(settings: Settings) -> AsyncIterator[AsteriskLine]:
-    application = f"{APPLICATION}-{settings.worker_id}"
+    application = application_name(settings.worker_id)
     ari = Ari(settings.ari_url, settings.ari_user, ari_password(settings), application)
     async with AsteriskLine(ari, trunk=settings.trunk, caller_id=settings.caller_id) as line:
         yield line
