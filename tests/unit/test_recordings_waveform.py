@@ -11,8 +11,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 def parsed(drawn: str) -> ElementTree.Element:
-    # S314 warns of foreign XML; this is our own.
-    return ElementTree.fromstring(drawn)  # noqa: S314
+    return ElementTree.fromstring(drawn)  # noqa: S314 - our own XML, not foreign
 
 
 def test_peaks_tell_the_loudest_sample_of_each_50_ms() -> None:
