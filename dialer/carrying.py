@@ -49,6 +49,8 @@ class Limits:
     """From the dialling to the polite leave; less than the line's own absolute limit."""
     goodbye: float = 45.0
     """For that leave; then we hang up."""
+    parting: float = 0.4
+    """Between our last word and the hang-up."""
     last_words: float = 15.0
     """We do not hang up on somebody who is speaking, but not for ever."""
     hang_up: float = 5.0
@@ -211,6 +213,8 @@ class Carrying:
 
     async def _hear_goodbye(self) -> None:
         """Somebody who is speaking at the end is heard out before we hang up."""
+        # Our last word is still on its way to their ear.
+        await asyncio.sleep(self._limits.parting)
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._limits.last_words
         while self.parts.hearing.stretch is not None and loop.time() < deadline:

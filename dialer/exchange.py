@@ -107,6 +107,7 @@ class Exchange:
                     return heard
                 else:
                     spoken.begin, spoken.again = 0, True
+                    self._timing = None
         finally:
             self._played(spoken)
             self._journal(spoken)
@@ -280,7 +281,7 @@ class Exchange:
         if spoken.started is None:
             return
         self.quiet_since = max(self.quiet_since, spoken.ended)
-        if self._timing is not None and spoken.started >= self._timing.turn_ended:
+        if self._timing is not None and spoken.started > self._timing.speech_ended:
             if self._parts.observer is not None:
                 self._parts.observer.reply(replace(self._timing, reply_started=spoken.started))
             self._timing = None

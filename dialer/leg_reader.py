@@ -8,6 +8,7 @@ from typing import Final
 
 from dialer.hearing import Hearing
 from dialer.line import (
+    FRAME_SECONDS,
     Audio,
     Digit,
     Leg,
@@ -64,6 +65,8 @@ class LegReader:
         self._leg_time, self._loop_time = event.at, asyncio.get_running_loop().time()
         match event:
             case Audio():
+                # It is told once its last sample is there.
+                self._leg_time += FRAME_SECONDS
                 self._last_frame = self._loop_time
                 if self.answered:
                     self._recorder.patient(event.pcm, event.at)

@@ -23,7 +23,7 @@ from scripts.turns import (
     Trouble,
 )
 from tests.support import scripted_call, virtual_time
-from tests.support.coded_speech import CodedEars, sound
+from tests.support.coded_speech import CodedEars, quiet, sound
 from tests.support.scripted_call import (
     Call,
     CodedSpeech,
@@ -381,3 +381,20 @@ def test_a_recorder_that_fails_is_not_passed_over() -> None:
     call.recorder = Full()
     with pytest.raises(OSError, match="no space"):
         call.make()
+
+
+def test_what_waits_in_the_queue_when_we_stop_is_not_forgotten() -> None:
+    """The prompt is late, the person goes on speaking, and then the worker shuts down."""
+
+    async def shut_down(leg: SimulatedLeg, shutdown: asyncio.Event) -> None:
+        await asyncio.sleep(13.2)
+        shutdown.set()
+
+    call = call_of(Do("q1", 0.5, speech=sound("yes", 0.4) + quiet(1.6) + PAIN))
+    call.dialogue = ScriptedDialogue((say("q1"), listen()), (say("q2"), listen("q2")), (listen("q2"),))
+    call.speech = CodedSpeech(takes=4.0)
+    call.beside = shut_down
+    call.make()
+    assert call.kinds() == ["Answered", "Heard", "Heard", "Broken"]
+    assert call.heard() == ["yes", "pain"]
+    assert len(alarms(call)) == 1
