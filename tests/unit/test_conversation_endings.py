@@ -391,7 +391,9 @@ def test_what_waits_in_the_queue_when_we_stop_is_not_forgotten() -> None:
         shutdown.set()
 
     call = call_of(Do("q1", 0.5, speech=sound("yes", 0.4) + quiet(1.6) + PAIN))
-    call.dialogue = ScriptedDialogue((say("q1"), listen()), (say("q2"), listen("q2")), (listen("q2"),))
+    call.dialogue = ScriptedDialogue(
+        (say("q1"), listen()), (say("q2"), listen("q2")), (listen("q2"),)
+    )
     call.speech = CodedSpeech(takes=4.0)
     call.beside = shut_down
     call.make()
