@@ -178,11 +178,7 @@ class RowJournal:
 
     async def alert(self, alert: RaiseAlert) -> None:
         """Tell a person, now."""
-
-        async def raise_() -> None:
-            await self._desks.alerts.raise_(self._order.attempt_id, self._order.patient.id, alert)
-
-        await self._insist(raise_)
+        await self._desks.alerts.raise_(self._order.attempt_id, self._order.patient.id, alert)
 
     async def recording_consent(self, granted: bool) -> None:
         """The right party agreed to the recording, or did not."""
