@@ -111,6 +111,8 @@ class Kokoro:
         runtime = _extra("onnxruntime")
         options = runtime.SessionOptions()
         options.intra_op_num_threads = self._threads
+        # Threads that wait by spinning take the processor from everybody else on a shared machine.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         return runtime.InferenceSession(_model_bytes(), options, providers=["CPUExecutionProvider"])
 
 
