@@ -101,16 +101,19 @@ async def _only_attempt(hospital: RealHospital) -> Attempt:
 
 async def _ended(hospital: RealHospital) -> Attempt:
     async with asyncio.timeout(15):
-        while (attempt := await _only_attempt(hospital)).ended_at is None:
+        while True:
+            attempt = await _only_attempt(hospital)
+            if attempt.ended_at is not None:
+                return attempt
             await asyncio.sleep(0.2)
-    return attempt
 
 
 async def _workflows_settled(hospital: RealHospital) -> None:
     async with asyncio.timeout(40):
-        while {"PENDING", "ENQUEUED"} & {
-            row[0] async for row in _rows(hospital, "SELECT status FROM dbos.workflow_status")
-        }:
+        while True:
+            rows = _rows(hospital, "SELECT status FROM dbos.workflow_status")
+            if not {"PENDING", "ENQUEUED"} & {row[0] async for row in rows}:
+                return
             await asyncio.sleep(0.5)
 
 
