@@ -20,6 +20,8 @@ _SITE_BEFORE = 9
 """How many units a site may stand before its sensation."""
 _SITE_AFTER = 5
 """How many words it may stand after it (pain in my chest)."""
+_REMEMBERED = 8
+"""How many findings back a site is still in mind."""
 _GUESS_NEAR = 2
 """How near a site must stand for a sensation that is only guessed from its sound."""
 
@@ -29,9 +31,7 @@ class Reader:
 
     def __init__(self, lexicon: Lexicon) -> None:
         self._lexicon = lexicon
-        self._sites = {
-            code: site for site, made in lexicon.together.items() for code in made.values()
-        }
+        self._sites = _sites_of(lexicon)
 
     def read(
         self,
@@ -123,7 +123,7 @@ class Reader:
     ) -> Mark | None:
         mark = marks[position]
         before = None
-        for other in reversed(marks[:position]):
+        for other in reversed(marks[max(position - _SITE_BEFORE, 0) : position]):
             if mark.first - other.last > _SITE_BEFORE or _stopped(
                 units, other.last, mark.first + 1
             ):
@@ -133,7 +133,7 @@ class Reader:
                 break
         joined_by = {units[i].key for i in range(mark.last, min(mark.last + 3, len(units)))}
         if joined_by & {"in", "on", "of", "around", "across", "at", "from", "inside"}:
-            for other in marks[position + 1 :]:
+            for other in marks[position + 1 : position + 1 + _SITE_AFTER]:
                 if other.first - mark.last > _SITE_AFTER or _stopped(
                     units, mark.last, other.first + 1
                 ):
@@ -160,8 +160,24 @@ class Reader:
 
     def _sites_in_mind(self, question: AskedQuestion, earlier: Sequence[Candidate]) -> list[str]:
         """Sites that were spoken of: in this utterance, the latest first, then in the question."""
-        codes = [candidate.code for candidate in reversed(earlier)] + list(question.asks_about)
+        codes = [candidate.code for candidate in reversed(earlier[-_REMEMBERED:])] + list(
+            question.asks_about
+        )
         return [self._sites[code] for code in codes if code in self._sites]
+
+
+def _sites_of(lexicon: Lexicon) -> dict[str, str]:
+    """Findings to the one site that they speak of; what has several is left out, but for limbs."""
+    sites: dict[str, list[str]] = {}
+    for site, made in lexicon.together.items():
+        for code in made.values():
+            sites.setdefault(code, []).append(site)
+    limbs = ("arm", "leg")
+    return {
+        code: next((site for site in several if site in limbs), several[0])
+        for code, several in sites.items()
+        if len(set(several)) == 1 or code in ("numbness", "limb_weakness", "leg_swelling")
+    }
 
 
 def _stopped(units: Sequence[Unit], first: int, last: int) -> bool:

@@ -16,6 +16,8 @@ from services.triage.lexicon import LANGUAGES, read
 from services.triage.matching import Matcher, Term, terms
 from services.triage.syllables import Break, Unit
 
+_WHOLE = 40
+"""Units in the longest utterance that may be one phrase and its fillers."""
 _BESIDE = 2
 """Units that may stand beside a phrase that should be the whole utterance."""
 _TIME_SEARCHED = 400
@@ -89,6 +91,8 @@ def _terms(data: Mapping[str, Any]) -> Iterator[Term]:
 
 def _nearly_all(said: Sequence[Unit], first: int, last: int, fillers: frozenset[int]) -> bool:
     """Whether hardly anything but fillers stands beside the span, and no other sentence."""
+    if len(said) > _WHOLE:
+        return False
     beside = [i for i in range(len(said)) if not first <= i < last and i not in fillers]
     if not beside:
         return True

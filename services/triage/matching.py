@@ -87,7 +87,10 @@ def _keys_and_sounds(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     keys = tuple(_WORD.findall(text.lower()))
     if not all(len(key) == 1 and readings(key) for key in keys):
         return keys, ()
-    return keys, tuple(lazy_pinyin("".join(keys), v_to_u=False))
+    if all(len(readings(key)) == 1 for key in keys):
+        return keys, tuple(readings(key)[0] for key in keys)
+    spoken = lazy_pinyin("".join(keys), v_to_u=False)
+    return keys, tuple("xue" if key == "血" else s for key, s in zip(keys, spoken, strict=False))
 
 
 def terms(
@@ -178,9 +181,9 @@ class Matcher:
             self._heard(units, first, position + 1, after, found)
 
 
-_FUNCTION_WORDS = frozenset("了的我你他她它是有不没在这那就也都吗吧呢啊呀嘛和跟个们")
+_FUNCTION_WORDS = frozenset("了的我你他她它有不没吗吧呢啊呀嘛和跟个们")
 """Words too common to be a mishearing of anything."""
-_RANK: Mapping[str, int] = {"mask": 3, "finding": 2, "site": 1, "sensation": 1}
+_RANK: Mapping[str, int] = {"mask": 3, "finding": 2, "site": 1, "sensation": 1, "fine": 1}
 """Which family wins when two terms are equally long and equally sure."""
 
 
@@ -211,5 +214,5 @@ def _judge(term: Term, units: Sequence[Unit], first: int, last: int) -> Mark | N
         )
     if confused == 0:
         return Mark(term, first, last, 0.85 + 0.1 * same_character / size)
-    trusted = confused == 1 and (size >= 3 or bool(same_character) or bare == size)
+    trusted = confused == 1 and (size >= 3 or bare == size)
     return Mark(term, first, last, 0.7 if trusted else 0.55, guess=not trusted)

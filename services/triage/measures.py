@@ -24,6 +24,8 @@ class Measured:
     plausible: bool = True
 
 
+_CORRECTIONS = 8
+"""How many words of correction are looked at, from the last."""
 FAHRENHEIT = (86.0, 113.0)
 PLAUSIBLE: Mapping[str, tuple[float, float]] = {
     "celsius": (30.0, 45.0),
@@ -44,7 +46,7 @@ def _inside(value: float, bounds: tuple[float, float]) -> bool:
 
 def corrected(quantities: Sequence[Quantity], corrections: Sequence[int]) -> Sequence[Quantity]:
     """The quantities that stand: those after the last word of correction, if any follow it."""
-    for place in reversed(corrections):
+    for place in reversed(corrections[-_CORRECTIONS:]):
         after = [q for q in quantities if q.first >= place]
         if after and len(after) < len(quantities):
             return after

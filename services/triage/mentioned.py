@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 
 from scripts.answers import ClinicalContext
 from services.triage.lexicon import Lexicon
-from services.triage.matching import Mark
 from services.triage.measures import measure
 from services.triage.numbers import Quantity, quantities
 from services.triage.syllables import Break, Unit
@@ -28,6 +27,8 @@ _NAMED: Mapping[str, tuple[str, ...]] = {
 }
 _NEAR = 12
 """Units before a number in which its name is looked for."""
+_CLAUSE = 60
+"""Units back to which a clause is searched for other times and people."""
 _ELSEWHERE = frozenset({"past", "hypothetical", "other"})
 
 
@@ -38,7 +39,7 @@ def mentioned(
     spoken = quantities(units)
     if not spoken:
         return {}
-    away = [mark for mark in lexicon.findings.marks(units) if mark.kind in _ELSEWHERE]
+    away = {mark.first for mark in lexicon.findings.marks(units) if mark.kind in _ELSEWHERE}
     groups: dict[str, list[Quantity]] = {}
     for quantity in spoken:
         unit = _unit_of(units, quantity)
@@ -72,9 +73,9 @@ def _unit_of(units: Sequence[Unit], quantity: Quantity) -> str | None:
     return "celsius" if quantity.degree and 34 <= quantity.high <= 43 else None
 
 
-def _elsewhere(units: Sequence[Unit], away: Sequence[Mark], quantity: Quantity) -> bool:
+def _elsewhere(units: Sequence[Unit], away: Set[int], quantity: Quantity) -> bool:
     """Whether the number's own clause is about the past, a supposition, or somebody else."""
     start = quantity.first
-    while start > 0 and units[start].gap < Break.COMMA:
+    while start > max(quantity.first - _CLAUSE, 0) and units[start].gap < Break.COMMA:
         start -= 1
-    return any(start <= mark.first < quantity.first for mark in away)
+    return any(place in away for place in range(start, quantity.first))

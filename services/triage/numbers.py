@@ -52,6 +52,10 @@ _TENS = {
         "twenty thirty forty fifty sixty seventy eighty ninety".split(), start=2
     )
 }
+_DEGREES = frozenset("度°℃读毒独渡")
+"""度 and what recognisers write for it after a number."""
+_NOT_COUNTED = frozenset("点些下直般样定共阵会")
+"""一点, 一直 ...: no number, unless a digit follows."""
 _LONGEST = 40
 """Units in the longest number that is read; what is longer is not a number."""
 
@@ -125,6 +129,9 @@ class _Reader:
             return self._english(first)
         if symbol == "半":
             return Quantity(0.5, 0.5, first, first + 1)
+        if symbol == "一" and self._symbol(first + 1, first) in _NOT_COUNTED:
+            if self._symbol(first + 2, first) not in _DIGITS:
+                return None
         if symbol in _DIGITS or symbol in _SCALES:
             return self._chinese(first)
         return None
@@ -202,6 +209,8 @@ class _Reader:
                 scale = _SCALES[second]
                 return value * scale, scale, position + 3, scale
             return (value * 10, 0, position + 1, 1) if last_scale == 100 else None
+        if after in _DIGITS and second in _SCALES and last_scale == 100:
+            return value * 10, 0, position + 1, 1
         if last_scale == 1:
             return None
         if last_scale == 100 and self._symbols[position - 1] not in _DIGITS:
@@ -232,7 +241,7 @@ class _Reader:
                 value = float(f"{int(low)}.{decimals}")
                 position += self._symbol(position, first) in ("度", "°", "℃")
                 return Quantity(value, value, first, position, degree=True)
-        if symbol in ("度", "°", "℃", "个"):
+        if symbol in _DEGREES or symbol == "个":
             run, position = self._decimals(last + 1, first)
             if self._symbol(last + 1, first) == "半":
                 return Quantity(low + 0.5, high + 0.5, first, last + 2, degree=symbol != "个")

@@ -26,6 +26,8 @@ from scripts.answers import ClinicalContext, Experiencer, FindingStatus, Finding
 from services.triage.matching import Mark
 from services.triage.syllables import Break, Unit
 
+LONGEST_SEGMENT = 60
+"""Units after which a segment without any comma is cut, so that cost grows in line with length."""
 REACH = 2
 """How many words that are not transparent a denial may pass."""
 PAST_WITHOUT_DATE = 14
@@ -95,13 +97,21 @@ class Surroundings:
         self._in_segment: dict[int, list[Candidate]] = {}
         for candidate in candidates:
             self._in_segment.setdefault(self._segment[candidate.core], []).append(candidate)
+        self._first_other = next((m.first for m in self._marks if m.kind == "other"), None)
         self._opaque_before = _running_count(len(units), self._clear)
 
     def _segment_starts(self) -> list[int]:
         starts = {0}
         starts |= {i for i, unit in enumerate(self._units) if unit.gap >= Break.COMMA}
         starts |= {mark.first for mark in self._marks if mark.kind == "contrast"}
-        return sorted(starts)
+        bounded: list[int] = []
+        for start in sorted(starts):
+            while bounded and start - bounded[-1] > LONGEST_SEGMENT:
+                bounded.append(bounded[-1] + LONGEST_SEGMENT)
+            bounded.append(start)
+        while bounded[-1] + LONGEST_SEGMENT < len(self._units):
+            bounded.append(bounded[-1] + LONGEST_SEGMENT)
+        return bounded
 
     def _opaque(self, first: int, last: int) -> int:
         """How many units in between are neither transparent nor part of anything known."""
@@ -158,11 +168,22 @@ class Surroundings:
             status, denial = self._denied_after(candidate, right)
         if not candidate.absent:
             return status, denial
+        if denial is not None and not self._flips(denial, candidate):
+            return FindingStatus.ABSENT, None
         flipped = {
             FindingStatus.PRESENT: FindingStatus.ABSENT,
             FindingStatus.ABSENT: FindingStatus.PRESENT,
         }
         return flipped.get(status, status), denial
+
+    def _flips(self, denial: Mark, candidate: Candidate) -> bool:
+        """Whether a denial turns words of well-being round: 不 and not do, a no before them agrees."""
+        word = self._word(denial)
+        return (
+            word.startswith("不")
+            or (word not in _PLAIN_NO and denial.code == "wide" and word.isascii())
+            or denial.kind == "double"
+        )
 
     def _denied_before(
         self, candidate: Candidate, left: list[Mark]
@@ -293,8 +314,8 @@ class Surroundings:
                 return None
             for mark in self._by_segment.get(following, []):
                 if mark.kind == "negation":
-                    whole = "".join(u.key for u in self._units[mark.first : mark.last])
-                    every = whole.startswith(("都", "也", "none", "neither"))
+                    before = self._units[mark.first - 1].key if mark.first else ""
+                    every = before in ("都", "也", "全") or self._word(mark) in _PLAIN_NO
                     return (
                         mark
                         if every and self._closing_denial(mark.first, following, None)
@@ -379,7 +400,7 @@ class Surroundings:
 
     def _whose(self, mark: Mark, speaker: str) -> Experiencer:
         if speaker == "patient" and mark.kind == "third":
-            named = any(m.kind == "other" and m.first < mark.first for m in self._marks)
+            named = self._first_other is not None and self._first_other < mark.first
             return Experiencer.OTHER if named else Experiencer.PATIENT
         return whose(mark, speaker, self._word(mark))
 
@@ -403,6 +424,7 @@ class Surroundings:
         return found
 
 
+_PLAIN_NO = frozenset({"no", "none", "nothing", "never", "nor", "neither", "without"})
 _PARTS = frozenset({"finding", "site", "sensation", "mask"})
 _CLEAR = frozenset(
     {"transparent", "site", "list", "negation", "recent", "attribute", "affirm", "self", "mask"}

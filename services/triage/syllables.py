@@ -90,12 +90,32 @@ def fold(syllable: str) -> str:
     return syllable
 
 
+_READINGS: dict[str, tuple[str, ...]] = {
+    "血": ("xue", "xie"),
+    "重": ("zhong", "chong"),
+    "得": ("de", "dei"),
+    "着": ("zhe", "zhao"),
+    "便": ("bian", "pian"),
+    "长": ("chang", "zhang"),
+    "行": ("xing", "hang"),
+    "都": ("dou", "du"),
+    "还": ("hai",),
+    "喘": ("chuan",),
+    "了": ("le",),
+    "的": ("de",),
+    "说": ("shuo",),
+    "大": ("da",),
+}
+"""Characters whose frequent readings are not the dictionary's first one alone."""
+
+
 @lru_cache(maxsize=20_000)
 def readings(character: str) -> tuple[str, ...]:
-    """Toneless pinyin readings of one Hanzi, the most frequent first; empty for anything else."""
+    """Toneless pinyin of one Hanzi, both readings of common polyphones; empty for anything else."""
+    if character in _READINGS:
+        return _READINGS[character]
     marked = PINYIN_DICT.get(ord(character), "")
-    found = (toneless(reading) for reading in marked.split(",")[:3] if reading)
-    return tuple(dict.fromkeys(syllable for parts in found for syllable in parts))
+    return toneless(marked.split(",")[0])
 
 
 def toneless(written: str) -> tuple[str, ...]:

@@ -16,6 +16,8 @@ from services.triage.lexicon import Lexicon
 from services.triage.matching import Mark
 from services.triage.syllables import Break, Unit, units
 
+HEARD = 150
+"""Units in which a yes or no is looked for; the findings are read to the end."""
 _SHORT = 4
 """Units up to which a single syllable may be taken for a yes or no by its sound."""
 
@@ -38,14 +40,17 @@ def judge(
     findings: Sequence[Finding],
     lexicon: Lexicon,
 ) -> Verdict:
-    """Say whether the answer is yes."""
+    """Say whether the answer is yes; the words of yes and no count in the first ``HEARD`` units."""
+    said = said[:HEARD]
     marks = lexicon.answers.marks(said)
     good = asks_for_good(question, lexicon)
     word = _by_word(said, marks, question, good)
     shown = _by_findings(question, findings, said, word, good)
     if shown is not None:
         return shown
-    return word if word is not None else _by_echo(said, question)
+    if word is not None:
+        return word
+    return Verdict(None) if findings else _by_echo(said, question)
 
 
 def asks_for_good(question: AskedQuestion, lexicon: Lexicon) -> bool:
@@ -121,7 +126,7 @@ def _by_word(
     for mark in marks:
         value = {"affirming": True, "denying": False}.get(mark.kind)
         if mark.kind == "fine":
-            value = _fine_means(question, good)
+            value = _fine_means(mark, said, question, good)
         if value is None or not _counts(mark, said, fillers, content):
             continue
         decisive.append((mark, value))
@@ -167,11 +172,19 @@ def _only_noise(decisive: list[tuple[Mark, bool]], said: Sequence[Unit]) -> bool
     )
 
 
-def _fine_means(question: AskedQuestion, good: bool) -> bool | None:
+_AGREES = frozenset({"fine", "ok", "okay", "good", "great", "alright", "all right", "没问题"})
+
+
+def _fine_means(
+    mark: Mark, said: Sequence[Unit], question: AskedQuestion, good: bool
+) -> bool | None:
     """What "fine" says: no to a question about trouble, yes to one about something good."""
     if good:
         return True
-    return False if question.asks_about else None
+    if question.asks_about:
+        return False
+    words = [unit.key for unit in said[mark.first : mark.last]]
+    return True if "".join(words) in _AGREES or " ".join(words) in _AGREES else None
 
 
 def _counts(mark: Mark, said: Sequence[Unit], fillers: set[int], content: list[int]) -> bool:
@@ -180,6 +193,8 @@ def _counts(mark: Mark, said: Sequence[Unit], fillers: set[int], content: list[i
             return False
     if mark.code == "anywhere":
         return True
+    if _nod(mark, said):
+        return all(unit.key in _NODS or unit.key in "的了呀啊吧" for unit in said)
     inside = set(range(mark.first, mark.last))
     if mark.code == "whole":
         around = [i for i in content if i not in inside]
@@ -205,13 +220,13 @@ def _own_clause(mark: Mark, said: Sequence[Unit]) -> bool:
 
 def _by_echo(said: Sequence[Unit], question: AskedQuestion) -> Verdict:
     """The question's own verb come back: 吃了 is a yes to 药吃了吗, 没吃 is a no."""
-    asked = {letter for letter in question.text if letter > "\u2e80"} - _NOT_ECHOED
+    asked = {c for c in question.text if "\u4e00" <= c <= "\u9fff"} - _NOT_ECHOED
     for position, unit in enumerate(said[:12]):
         following = said[position + 1].key if position + 1 < len(said) else ""
         if unit.key in ("不", "没") and following in asked:
-            return Verdict(False, position, position + 2, 0.8)
+            return Verdict(False, position, position + 2, 0.8, by_word=True)
         if unit.key in asked and position <= 2 and len(said) <= 8:
-            return Verdict(True, position, position + 1, 0.75)
+            return Verdict(True, position, position + 1, 0.75, by_word=True)
     return Verdict(None)
 
 
