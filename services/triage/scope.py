@@ -9,7 +9,8 @@ The rules, in the order in which they act, in the manner of NegEx and ConText (C
    affirms (有点, 还, 就), a person or a degree word ends its reach.
 3. 没有 reaches over a list; 不 denies the next word only. In a list without any connecting word the
    second item is *uncertain*, because 没有发烧胸口疼 may be two sentences.
-4. 不怎么 and 没怎么 leave a doubt; 没有以前那么疼 and 不是不疼 affirm.
+4. 不怎么 and 没怎么 leave a doubt; 没有以前那么疼, 不是不疼 and 没有不疼的时候 affirm. 没有不疼 at the
+   beginning is two answers, 没有 and 不疼: recognisers write no comma.
 5. A denial at the end of a segment reaches left over the list it closes (发烧咳嗽都没有).
 6. Time and person are the nearest such words to the left; doubt anywhere to the left counts.
 
@@ -193,6 +194,8 @@ class Surroundings:
         for mark in left:
             between = [c for c in chain if mark.last <= c.core]
             passed = self._opaque(mark.last, candidate.core)
+            if mark.kind == "double" and self._no_and_then(mark, candidate):
+                return FindingStatus.ABSENT, mark
             if mark.kind in ("double", "not_only"):
                 return FindingStatus.PRESENT, mark
             if mark.kind == "compare":
@@ -212,6 +215,13 @@ class Surroundings:
                 if not self._bridged(mark, left):
                     return FindingStatus.PRESENT, None
         return FindingStatus.PRESENT, None
+
+    def _no_and_then(self, mark: Mark, candidate: Candidate) -> bool:
+        """没有没有发过烧: a no, and the sentence that says it again; not 没有不疼的时候."""
+        if mark.first not in self._starts or self._word(mark) not in ("没有不", "没有没", "没有没有"):
+            return False
+        after = self._units[candidate.last].key if candidate.last < len(self._units) else ""
+        return after != "的"
 
     def _chain(self, candidate: Candidate) -> list[Candidate]:
         """Other candidates of the segment before this one, nearest first."""
