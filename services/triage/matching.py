@@ -139,7 +139,7 @@ class Matcher:
                     not mark.guess,
                     mark.last,
                     mark.confidence,
-                    _RANK.get(mark.kind, 0),
+                    _RANK.get(mark.kind, 0) + (mark.code == "lead"),
                 ),
                 default=None,
             )
@@ -183,7 +183,15 @@ class Matcher:
 
 _FUNCTION_WORDS = frozenset("了的我你他她它有不没吗吧呢啊呀嘛和跟个们")
 """Words too common to be a mishearing of anything."""
-_RANK: Mapping[str, int] = {"mask": 3, "finding": 2, "site": 1, "sensation": 1, "fine": 1}
+_RANK: Mapping[str, int] = {
+    "mask": 3,
+    "finding": 2,
+    "site": 1,
+    "sensation": 1,
+    "fine": 3,
+    "affirming": 1,
+    "denying": 1,
+}
 """Which family wins when two terms are equally long and equally sure."""
 
 

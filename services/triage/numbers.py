@@ -85,7 +85,7 @@ def symbols(units: Sequence[Unit], *, by_sound: bool = False) -> list[str]:
     out = []
     for unit in units:
         symbol = _KOREAN.get(unit.key, unit.key)
-        if unit.bare or (by_sound and symbol == unit.key and unit.sounds):
+        if unit.bare or (by_sound and symbol == unit.key and unit.key != "量"):
             symbol = next((_SOUNDS[sound] for sound in unit.sounds if sound in _SOUNDS), symbol)
         out.append(symbol)
     return out
@@ -137,7 +137,7 @@ class _Reader:
         return None
 
     def _written(self, first: int) -> Quantity | None:
-        text = self._symbols[first].replace(":", ".")
+        text = self._symbols[first].replace(":", ".").replace(",", "")
         if text.count(".") > 1 or len(text) > 12:
             return None
         value = float(text)
@@ -152,6 +152,9 @@ class _Reader:
                 low, high = float(digits[0]), float(digits[1])
             return self._ended(low, high, first, position, digits)
         low, high, position = self._counted(first)
+        if position == first:  # 五一百四: the first digit is a number of its own
+            low = high = float(digits[:1] or _SCALES[self._symbols[first]])
+            position = first + 1
         return self._ended(
             low, high, first, position, digits if len(digits) == 1 and position == first + 1 else ""
         )

@@ -218,7 +218,11 @@ class Surroundings:
 
     def _no_and_then(self, mark: Mark, candidate: Candidate) -> bool:
         """没有没有发过烧: a no, and the sentence that says it again; not 没有不疼的时候."""
-        if mark.first not in self._starts or self._word(mark) not in ("没有不", "没有没", "没有没有"):
+        if mark.first not in self._starts or self._word(mark) not in (
+            "没有不",
+            "没有没",
+            "没有没有",
+        ):
             return False
         after = self._units[candidate.last].key if candidate.last < len(self._units) else ""
         return after != "的"

@@ -66,7 +66,7 @@ _STOPS = frozenset("。！？!?；;\n\r…")
 _COMMAS = frozenset(",，:：")
 WORD = r"[a-z]+(?='(?:s|re|m|ve|ll|d)(?![a-z]))|'(?:s|re|m|ve|ll|d)(?![a-z])|[a-z]+(?:'[a-z]+)*"
 """A word of Latin letters; "wound's" is two, "can't" is one."""
-_PIECE = re.compile(WORD + r"|\d+(?:[.:]\d+)*|.", re.DOTALL)
+_PIECE = re.compile(WORD + r"|\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:[.:]\d+)*|.", re.DOTALL)
 _TONE = re.compile(r"([a-zü]+)[0-5]")
 _FINAL_FOLDS = (("ing", "in"), ("eng", "en"), ("ang", "an"))
 

@@ -48,7 +48,9 @@ def judge(
     shown = _by_findings(question, findings, said, word, good)
     if shown is not None:
         return shown
-    if word is not None:
+    if word is not None and word.value and _for_somebody_else(question, said):
+        return Verdict(None)
+    if word is not None and not _about_another(word, question, findings, said):
         return word
     return Verdict(None) if findings else _by_echo(said, question)
 
@@ -68,6 +70,41 @@ def _good(text: str, asks_about: tuple[str, ...], lexicon: Lexicon) -> bool:
     if codes:
         return bool(denying & codes) and not affirming & codes
     return bool(denying) and not affirming
+
+
+_SOMEBODY_ELSE = frozenset("他她家邻朋亲替帮媳妻夫") | {"his", "her", "him", "he", "she", "for"}
+
+
+def _for_somebody_else(question: AskedQuestion, said: Sequence[Unit]) -> bool:
+    """Whether a yes to "is this the patient" speaks of the patient as another (是他家，我是邻居)."""
+    identity = "本人" in question.text or "speaking" in question.text.lower()
+    words = [unit.key for unit in said]
+    return (
+        identity
+        and bool(_SOMEBODY_ELSE & set(words))
+        and words[:3] != ["this", "is", "he"]
+        and words[:3] != ["this", "is", "she"]
+    )
+
+
+_PARTIAL = frozenset({"有", "偶", "a", "sometimes", "occasionally", "only", "just"})
+"""How a yes begins that may belong to what follows: 有点…, a bit of …"""
+
+
+def _about_another(
+    word: Verdict, question: AskedQuestion, findings: Sequence[Finding], said: Sequence[Unit]
+) -> bool:
+    """Whether a yes goes on in the same breath to something else (有点气喘 to a question of fever)."""
+    if not word.value or word.first >= len(said) or said[word.first].key not in _PARTIAL:
+        return False
+    end = word.last
+    while end < len(said) and said[end].gap < Break.COMMA:
+        end += 1
+    if end == word.last:
+        return False
+    start, limit = said[word.last].start, said[end - 1].end
+    others = [f for f in findings if f.end > start and f.start < limit]
+    return bool(others) and all(f.finding not in question.asks_about for f in others)
 
 
 def _by_findings(
@@ -130,7 +167,8 @@ def _by_word(
         if value is None or not _counts(mark, said, fillers, content):
             continue
         decisive.append((mark, value))
-    if unclear is not None and (not decisive or _only_noise(decisive, said)):
+    closed = any(_own_clause(mark, said) and _stops(mark, said) for mark, _ in decisive)
+    if unclear is not None and not closed and (not decisive or _only_noise(decisive, said)):
         return Verdict(None, unclear.first, unclear.last)
     if not decisive:
         return None
@@ -209,6 +247,11 @@ def _starts_clause(mark: Mark, said: Sequence[Unit], fillers: set[int]) -> bool:
     while position > 0 and said[position].gap < Break.COMMA and position - 1 in fillers:
         position -= 1
     return position == 0 or said[position].gap >= Break.COMMA
+
+
+def _stops(mark: Mark, said: Sequence[Unit]) -> bool:
+    """Whether a sentence ends right after the mark and another follows (No. I don't know ...)."""
+    return mark.last < len(said) and said[mark.last].gap >= Break.STOP
 
 
 def _own_clause(mark: Mark, said: Sequence[Unit]) -> bool:
