@@ -68,7 +68,7 @@ def test_no_clip_begins_or_ends_with_a_pause(pack: WantedPack) -> None:
 
 
 def test_no_clip_is_shorter_or_longer_than_speech(pack: WantedPack) -> None:
-    letters_a_second = (2.0, 9.0) if pack.language == "zh" else (5.0, 26.0)
+    letters_a_second = (2.0, 9.0) if pack.language == "zh" else (3.0, 26.0)
     for text, samples in clips(pack):
         letters = sum(character.isalnum() for character in text)
         pace = letters / (len(samples) / SAMPLE_RATE)
