@@ -21,6 +21,11 @@ PREFIX = instance.DEFAULT_PREFIX
 RUN = Path(".servers/asterisk-run")
 
 
+@app.callback()
+def group() -> None:
+    """A private Asterisk on loopback, for trying things out."""
+
+
 @app.command()
 def get(prefix: Prefix = PREFIX) -> None:
     """Unpack the current Debian build, without root and without touching the host."""

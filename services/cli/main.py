@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from importlib import import_module
 from typing import Annotated
 
 import typer
@@ -107,16 +108,27 @@ def _long_running(*, work: bool, serve: bool) -> None:
         asyncio.run(run(read_settings(), work=work, serve=serve))
 
 
+GROUPS = {
+    "asterisk": "A private Asterisk on loopback, for trying things out.",
+    "models": "The recognisers' models on this machine.",
+    "patients": "Who is followed up, and when.",
+    "scripts": "The questionnaires.",
+}
+"""Commands with commands of their own; each is a module of this package."""
+
+
 def main() -> None:
     """Run the command line."""
-    groups = {"asterisk", "models", "patients", "scripts"}
-    # A group's own imports are paid for only by those who use it, or ask for help.
-    wanted = groups & set(sys.argv[1:2]) or (groups if _asks_for_help() else set())
-    for name in sorted(wanted):
-        module = __import__(f"services.cli.{name}", fromlist=["app"])
-        app.add_typer(module.app, name=name)
+    for name, purpose in GROUPS.items():
+        app.add_typer(_group(name, purpose), name=name)
     app()
 
 
-def _asks_for_help() -> bool:
-    return len(sys.argv) < 2 or sys.argv[1].startswith("-")
+def _group(name: str, purpose: str) -> typer.Typer:
+    """Return a group; its own imports are paid for only by those who use it."""
+    if name in sys.argv[1:2]:
+        group: typer.Typer = import_module(f"services.cli.{name}").app
+        return group
+    unused = typer.Typer(help=purpose)
+    unused.callback()(lambda: None)
+    return unused

@@ -16,7 +16,12 @@ from services.cli.failing import stop_with
 from services.cli.running import NOT_STARTED, read_settings
 from services.settings import Settings
 
-app = typer.Typer(no_args_is_help=True, help="The recognisers' models on this machine.")
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.callback()
+def group() -> None:
+    """The recognisers' models on this machine."""
 
 
 @app.command("list")

@@ -22,7 +22,7 @@ from services.cli.running import NOT_STARTED, read_settings
 from services.patients import AlreadyEnrolled, Clinical, NewPatient, PatientError
 from services.runtime import Hospital, hospital
 
-app = typer.Typer(no_args_is_help=True, help="Who is followed up, and when.")
+app = typer.Typer(no_args_is_help=True)
 
 FIRST_CALL = timedelta(hours=48)
 """After discharge: the follow-up of `general_discharge` is due at 48 hours …"""

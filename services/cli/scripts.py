@@ -11,7 +11,7 @@ from scripts.marked_yaml import ScriptError
 from scripts.reading import library, load, read
 from services.cli.failing import stop_with
 
-app = typer.Typer(no_args_is_help=True, help="The questionnaires.")
+app = typer.Typer(no_args_is_help=True)
 
 
 @app.callback()
