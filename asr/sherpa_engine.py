@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -66,7 +67,13 @@ class SherpaEngine:
 
     def decoder(self, hints: Hints) -> Decoder:
         """Open a stream. Hints decide between words that sound alike; they never add a sound."""
-        return _SherpaDecoder(self._recogniser, Speller(hints.phrases))
+        return _SherpaDecoder(self._recogniser, _speller(hints.phrases))
+
+
+@lru_cache(maxsize=256)
+def _speller(phrases: tuple[str, ...]) -> Speller:
+    # A question has the same hints in every call; to look their pinyin up takes milliseconds.
+    return Speller(phrases)
 
 
 class _SherpaDecoder:
