@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -46,25 +47,39 @@ class AsteriskServer:
         start(self.settings, self.prefix)
 
 
-@pytest.fixture(scope="session")
-def asterisk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AsteriskServer]:
-    """Asterisk, unpacked once into ``.servers`` and started for this test session."""
+@contextmanager
+def asterisk_server(run: Path) -> Iterator[AsteriskServer]:
+    """Run Asterisk, unpacked once into ``.servers``, with its configuration and log in ``run``.
+
+    Raises:
+        InstanceError: it can neither be found nor fetched here, or does not start.
+    """
     prefix = ROOT / DEFAULT_PREFIX
-    try:
-        get(prefix)
-    except InstanceError as missing:
-        left_out(missing)
+    get(prefix)
     phone_port = free_port()
     settings = InstanceSettings(
-        run=tmp_path_factory.mktemp("asterisk"),
+        run=run,
         http_port=free_port(),
         sip_port=free_port(),
         rtp_start=30000,
         rtp_end=31999,
         trunk_contact=f"127.0.0.1:{phone_port}",
     )
-    yield AsteriskServer(start(settings, prefix), settings, prefix, phone_port)
-    stop(settings.run)
+    try:
+        yield AsteriskServer(start(settings, prefix), settings, prefix, phone_port)
+    finally:
+        stop(settings.run)
+
+
+@pytest.fixture(scope="session")
+def asterisk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AsteriskServer]:
+    """A switch for this test session."""
+    try:
+        get(ROOT / DEFAULT_PREFIX)
+    except InstanceError as missing:
+        left_out(missing)
+    with asterisk_server(tmp_path_factory.mktemp("asterisk")) as server:
+        yield server
 
 
 @dataclass(slots=True)

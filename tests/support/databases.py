@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -41,13 +42,20 @@ def postgres_url() -> Iterator[str]:
         server.__exit__(None, None, None)
 
 
+@contextmanager
+def fresh_database(server: str) -> Iterator[str]:
+    """Make a database without tables on a server; its URL. It is dropped afterwards."""
+    name = f"test_{new_id().replace('-', '')}"
+    _execute(server, f"CREATE DATABASE {name}")
+    yield server + name
+    _execute(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
 @pytest.fixture
 async def postgres_database(postgres_url: str) -> AsyncIterator[str]:
     """URL of a fresh PostgreSQL database that has no tables yet."""
-    name = f"test_{new_id().replace('-', '')}"
-    _execute(postgres_url, f"CREATE DATABASE {name}")
-    yield postgres_url + name
-    _execute(postgres_url, f"DROP DATABASE {name} WITH (FORCE)")
+    with fresh_database(postgres_url) as url:
+        yield url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -102,7 +102,7 @@ async def real_hospital(
     database_url: str,
     asterisk: AsteriskServer,
     mosquitto: Mosquitto,
-    ids: Sequence[str],
+    people: Iterable[Resident],
 ) -> AsyncIterator[RealHospital]:
     """Make one, with these residents at the phones behind the trunk."""
     await migrate(database_url)
@@ -116,11 +116,11 @@ async def real_hospital(
         ari_user=asterisk.instance.user,
         ari_secret=secret,
     )
-    people = {each.id: each for each in residents(utc_now().date(), ids)}
+    known = {each.id: each for each in people}
     settings = Settings(data=folder)
     voices, synthetic = voices_of(settings)
     ward = await telephones(
-        people.values(), load(SCRIPT), lambda: PromptBook(voices), caller_name(settings)
+        known.values(), load(SCRIPT), lambda: PromptBook(voices), caller_name(settings)
     )
     await synthetic.close()
 
@@ -138,7 +138,7 @@ async def real_hospital(
             folder=folder,
             sessions=sessions_of(engine),
             keys=KeyRing.open(folder / "master.key"),
-            people=people,
+            people=known,
             ward=ward,
             phone=phone,
         )
@@ -154,7 +154,6 @@ async def first_call(
     request: pytest.FixtureRequest,
 ) -> AsyncIterator[RealHospital]:
     """Parametrised indirectly with the ids of the residents."""
-    async with real_hospital(
-        tmp_path, postgres_database, asterisk, mosquitto, request.param
-    ) as hospital:
+    people = residents(utc_now().date(), request.param)
+    async with real_hospital(tmp_path, postgres_database, asterisk, mosquitto, people) as hospital:
         yield hospital

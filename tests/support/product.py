@@ -7,7 +7,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -55,6 +55,7 @@ class Product:
     """One installation."""
 
     environment: Mapping[str, str]
+    command: Sequence[str] = COMMAND
 
     @asynccontextmanager
     async def running(self, *arguments: str, **more: str) -> AsyncIterator[Process]:
@@ -82,7 +83,7 @@ class Product:
 
     async def _start(self, *arguments: str, **more: str) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(
-            *COMMAND,
+            *self.command,
             *arguments,
             cwd=ROOT,
             env={**os.environ, **self.environment, **more, "PYTHONUNBUFFERED": "1"},
