@@ -12,7 +12,7 @@ import logging
 import os
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -68,6 +68,10 @@ DEMO_MARK = "DEMO"
 """File in a data folder that belongs to the demo: its key and its people are not to be trusted."""
 OVERTIME_SECONDS = 30.0
 """A call is broken off so long after the switch should have ended it."""
+
+
+HearsIn = Callable[[str], Awaitable[Sequence[Recogniser]]]
+"""The recognisers of a language, best first."""
 
 
 class NotReady(Exception):
@@ -148,6 +152,7 @@ async def working(
     on: Hospital,
     *,
     line: Line | None = None,
+    ears: HearsIn | None = None,
     observer: Observer | None = None,
     rhythm: Rhythm | None = None,
 ) -> AsyncIterator[Engine]:
@@ -156,6 +161,7 @@ async def working(
     Args:
         on: the open hospital.
         line: None: the one of the settings.
+        ears: None: ``LoadedEars``; whoever brings their own closes them.
         observer: told the times of every reply.
         rhythm: how often things happen; None: as in service.
 
@@ -166,8 +172,9 @@ async def working(
     """
     settings, shutdown = on.settings, asyncio.Event()
     async with AsyncExitStack() as stack:
-        ears = LoadedEars(settings)
-        stack.callback(ears.close)
+        if ears is None:
+            loaded = ears = LoadedEars(settings)
+            stack.callback(loaded.close)
         await ears(settings.language)
         voices, synthetic = voices_of(settings)
         stack.push_async_callback(synthetic.close)
