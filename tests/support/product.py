@@ -74,6 +74,8 @@ class Product:
                     process.process.kill()
                     await process.process.wait()
             await reading
+            # Shown by pytest when the test fails.
+            print(f"--- huifang {' '.join(arguments)}", *process.lines, sep="\n")
 
     async def call(self, *arguments: str, stdin: str = "", **more: str) -> tuple[int, str]:
         """Run a command to its end; its exit status and everything it printed."""
