@@ -20,6 +20,7 @@ Features = npt.NDArray[np.float32]
 """One row of band energies every 10 ms."""
 
 _RATE: Final = 8000
+_FRAME: Final = 160
 _HOP: Final = 80
 _WINDOW: Final = 240
 _BANDS: Final = 12
@@ -78,10 +79,17 @@ def _level(rows: Features) -> Features:
 
 
 def _trimmed(pcm: bytes) -> npt.NDArray[np.float32]:
-    """Samples without the quiet at both ends."""
+    """Samples without the quiet at both ends, told by the same measure as while listening."""
     samples = np.frombuffer(pcm, "<i2").astype(np.float32)
-    loud = np.flatnonzero(np.abs(samples) > 2 * _FLOOR)
-    return samples[loud[0] : loud[-1] + 1] if len(loud) else samples[:0]
+    frames = samples[: len(samples) // _FRAME * _FRAME].reshape(-1, _FRAME)
+    loud = np.flatnonzero(_rms(frames) > _LOUD)
+    return samples[loud[0] * _FRAME : (loud[-1] + 1) * _FRAME] if len(loud) else samples[:0]
+
+
+def _rms(samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Of the last axis."""
+    rms: npt.NDArray[np.float32] = np.sqrt(np.mean(samples**2, axis=-1))
+    return rms
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +147,7 @@ class PromptEar:
         later word about the same end is the better one.
         """
         samples = np.frombuffer(pcm, "<i2").astype(np.float32)
-        loud = float(np.sqrt(np.mean(samples**2))) > _LOUD
+        loud = float(_rms(samples)) > _LOUD
         self.quiet = 0.0 if loud else self.quiet + len(samples) / _RATE
         self._rest = np.concatenate([self._rest, samples])
         rows = features(self._rest)
