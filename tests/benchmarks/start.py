@@ -20,8 +20,8 @@ from tests.support.debian import ROOT
 
 COMMANDS = {
     "python -c pass": (sys.executable, "-c", "pass"),
-    "huifang --help (the installed command)": (str(Path(sys.executable).with_name("huifang")), "--help"),
-    "./huifang --help": (str(ROOT / "huifang"), "--help"),
+    "huifang demo --help (the installed command)": (str(Path(sys.executable).with_name("huifang")), "demo", "--help"),
+    "./huifang demo --help": (str(ROOT / "huifang"), "demo", "--help"),
 }  # fmt: skip
 
 

@@ -36,7 +36,9 @@ def test_every_key_the_pages_use_exists() -> None:
     for template in (HERE / "templates").glob("*.html"):
         used.update(re.findall(r"""\bt\(["']([\w.]+)["'][,)]""", template.read_text("utf-8")))
     for source in HERE.glob("*.py"):
-        used.update(re.findall(r"\"((?:sign_in|user|setup)\.(?!html)[a-z_]+)\"", source.read_text("utf-8")))
+        used.update(
+            re.findall(r"\"((?:sign_in|user|setup)\.(?!html)[a-z_]+)\"", source.read_text("utf-8"))
+        )
     assert len(used) > 60
     assert used <= set(CATALOGUE.messages)
 
