@@ -20,7 +20,7 @@ from tests.support.debian import ROOT
 
 COMMANDS = {
     "python -c pass": (sys.executable, "-c", "pass"),
-    "huifang demo --help (the installed command)": (str(Path(sys.executable).with_name("huifang")), "demo", "--help"),
+    "huifang demo --help": (str(Path(sys.executable).with_name("huifang")), "demo", "--help"),
     "./huifang demo --help": (str(ROOT / "huifang"), "demo", "--help"),
 }  # fmt: skip
 
