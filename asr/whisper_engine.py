@@ -19,10 +19,13 @@ from faster_whisper.transcribe import Segment
 
 from asr.audio import upsample
 from asr.decoding import NOTHING_HEARD
-from asr.recogniser import Decoder, EarsError, Hints, Transcript
+from asr.recogniser import SAMPLE_RATE, Decoder, EarsError, Hints, Transcript
 
 # As hot words, not as a prompt: after a prompt the model repeats it when it hears little (measured).
 _MOST_HINTS = 24
+# Mandarin at six syllables a second, at two tokens for a rare character.
+_TOKENS_A_SECOND = 12
+_SPARE_TOKENS = 16
 # A segment is invented when the model itself doubts that there is speech and the words fit badly,
 # or when the text compresses too well, that is, repeats itself. Bounds as in Whisper's own decoder.
 _NO_SPEECH = 0.6
@@ -85,10 +88,13 @@ class _WhisperDecoder:
     def finish(self) -> Transcript:
         if not self._sound:
             return Transcript(text="", final=True)
+        seconds = len(self._sound) / (2 * SAMPLE_RATE)
         segments, _ = self._whisper.transcribe(
             upsample(bytes(self._sound)),
             language=self._language,
             beam_size=5,
+            # Nobody speaks faster; without a bound a decode that repeats itself takes ten seconds.
+            max_new_tokens=_SPARE_TOKENS + round(_TOKENS_A_SECOND * seconds),
             # One pass: the repeated passes with more randomness cost seconds and invent more.
             temperature=0.0,
             condition_on_previous_text=False,

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from typing import Final
 
 from asr.recogniser import EarsError, Hints, Recogniser, RecognitionStream, Transcript
 
-DECODING_LIMIT: Final = 15.0
-"""Seconds after which a recogniser that has not finished a turn counts as broken."""
+_log = logging.getLogger(__name__)
+
+DECODING_LIMIT: Final = 25.0
+"""Seconds after which a recogniser that has not finished a turn counts as broken. Longer than a
+recogniser's own limit, so that one that was only slow is tried once more."""
 
 
 class Ears:
@@ -69,6 +73,7 @@ class Ears:
             if failure.retryable and not retried:
                 retried = True
                 continue
+            _log.warning("%s failed on a turn: %s", self.name, failure)
             if len(self._recognisers) == 1:
                 raise failure
             self._recognisers.pop(0)

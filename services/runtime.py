@@ -178,6 +178,17 @@ async def working(
         await ears(settings.language)
         voices, synthetic = voices_of(settings)
         stack.push_async_callback(synthetic.close)
+        heartbeats = Heartbeats(
+            on.sessions,
+            settings.worker_id,
+            lines=settings.lines,
+            version=version("huifang"),
+            clock=on.clock,
+            monotonic=time.monotonic,
+        )
+        # Before the line is opened: a second process of this name would take the first one's
+        # application on the switch over, and be refused only then.
+        await heartbeats.register()
         if line is None:
             line = await stack.enter_async_context(_asterisk_line(settings))
         recordings = CallRecordings(
@@ -198,7 +209,7 @@ async def working(
         desks = Desks(on.sessions, on.alerts, on.publisher, on.changes, on.clock)
         orders = partial(load_order, on.sessions, on.keys, on.clock)
         calls = PhoneCalls(orders, desks, recordings, equipment, shutdown)
-        engine = _engine(on, line, calls, rhythm)
+        engine = _engine(on, line, calls, heartbeats, rhythm)
         await recordings.finish_left()
         async with engine:
             stack.enter_context(_finishing_recordings(recordings))
@@ -208,17 +219,11 @@ async def working(
                 shutdown.set()
 
 
-def _engine(on: Hospital, line: Line, calls: PhoneCalls, rhythm: Rhythm | None) -> Engine:
+def _engine(
+    on: Hospital, line: Line, calls: PhoneCalls, heartbeats: Heartbeats, rhythm: Rhythm | None
+) -> Engine:
     settings = on.settings
     trunk = Trunk(line, settings.lines, settings.call_limit_seconds + OVERTIME_SECONDS)
-    heartbeats = Heartbeats(
-        on.sessions,
-        settings.worker_id,
-        lines=settings.lines,
-        version=version("huifang"),
-        clock=on.clock,
-        monotonic=time.monotonic,
-    )
     endings = Endings(on.sessions, load_policy(), on.publisher, on.changes, on.clock)
     placing = Placing(endings, trunk, calls, _window(settings), heartbeats)
     return Engine(

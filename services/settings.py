@@ -8,15 +8,29 @@ from __future__ import annotations
 
 from datetime import time
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
+from zoneinfo import ZoneInfo
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
+
+
+def known_zone(name: str) -> str:
+    """Return the IANA name of a time zone that is known here.
+
+    Raises:
+        ValueError: it is not.
+    """
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise ValueError("not a known time zone; use one like Asia/Shanghai") from None
+    return name
 
 
 class Settings(BaseSettings):
@@ -85,6 +99,24 @@ class Settings(BaseSettings):
 
     worker_id: str = "worker-1"
     """Names this worker's process; unique in the hospital and the same after a restart."""
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        return known_zone(name)
+
+    @field_validator("trunk")
+    @classmethod
+    def _dials_a_number(cls, trunk: str) -> str:
+        if "{number}" not in trunk:
+            raise ValueError("must hold {number}, as in PJSIP/{number}@trunk")
+        return trunk
+
+    @model_validator(mode="after")
+    def _says_who_calls(self) -> Self:
+        if not self.caller_name.get(self.language):
+            raise ValueError(f"caller_name has no name for language {self.language!r}; add one")
+        return self
 
     @classmethod
     def settings_customise_sources(

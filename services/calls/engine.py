@@ -168,7 +168,8 @@ class Engine:
             "system_database_url": engine_url(self._database_url),
             "executor_id": self._heartbeats.worker_id,
             "application_version": APPLICATION_VERSION,
-            "log_level": "WARNING",
+            # Its warnings are of workflows that stop with us and go on elsewhere: meant so.
+            "log_level": "ERROR",
             "enable_otlp": False,
         }
         DBOS(config=config)

@@ -96,9 +96,14 @@ class Heartbeats:
         After a crash its own row looks alive for a moment; whether another process beats it is seen
         by waiting ``wait`` seconds.
 
+        A second call does nothing: whoever opens something that only one process may have (a name
+        on the switch) registers first.
+
         Raises:
             WorkerTaken: it does.
         """
+        if self._last_beat is not None:
+            return
         before = await self._beat_in_row()
         if before is not None:
             await asyncio.sleep(wait)

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 import typer
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from scripts.answers import Procedure
 from scripts.marked_yaml import ScriptError
+from scripts.questionnaire import Questionnaire
 from scripts.reading import load
 from services.calls.followups import NewFollowUp
 from services.cli.failing import stop_with
 from services.cli.running import NOT_STARTED, read_settings
+from services.clock import utc_now
 from services.patients import AlreadyEnrolled, Clinical, NewPatient, PatientError
 from services.runtime import Hospital, hospital
+from services.settings import Settings, known_zone
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -57,6 +62,18 @@ class PatientLine(BaseModel):
     medicines: tuple[str, ...] = ()
     script: str | None = None
     due: datetime | None = None
+
+    @field_validator("numbers")
+    @classmethod
+    def _dialled(cls, numbers: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(re.fullmatch(r"\+?[0-9]{3,20}", number) for number in numbers):
+            raise ValueError("a number is digits, with a + before it if need be")
+        return numbers
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, name: str | None) -> str | None:
+        return name if name is None else known_zone(name)
 
     def patient(self, time_zone: str) -> NewPatient:
         """Return what is enrolled."""
@@ -110,7 +127,7 @@ def _parsed(lines: Iterable[str]) -> list[PatientLine]:
             good.append(PatientLine.model_validate_json(line))
         except ValidationError as error:
             problems = "; ".join(
-                f"{'.'.join(map(str, each['loc'])) or 'line'}: {each['msg']}"
+                ": ".join([*map(str, each["loc"]), each["msg"].removeprefix("Value error, ")])
                 for each in error.errors(include_input=False, include_url=False)
             )
             raise BadLine(f"line {number}: {problems}; nobody was enrolled") from None
@@ -118,29 +135,66 @@ def _parsed(lines: Iterable[str]) -> list[PatientLine]:
 
 
 async def _enrol(lines: list[PatientLine]) -> str:
+    settings = read_settings()
+    plans = [_plan(settings, line, number) for number, line in enumerate(lines, 1)]
     added = known = planned = 0
-    async with hospital(read_settings()) as on:
-        for line in lines:
+    async with hospital(settings) as on:
+        for line, plan in zip(lines, plans, strict=True):
             try:
-                patient_id = await on.patients.enrol(line.patient(on.settings.time_zone))
+                patient_id = await on.patients.enrol(line.patient(settings.time_zone))
                 added += 1
-            except AlreadyEnrolled as error:
-                patient_id = error.patient_id
+            except AlreadyEnrolled:
                 known += 1
                 continue
-            if line.script is not None:
-                await _plan(on, patient_id, line, line.script)
+            if plan is not None:
+                await _keep(on, patient_id, line, plan)
                 planned += 1
     return f"{added} enrolled, {known} were enrolled before (left as they are), {planned} planned"
 
 
-async def _plan(on: Hospital, patient_id: str, line: PatientLine, script_id: str) -> None:
-    script = load(script_id, on.settings.scripts)
-    zone = ZoneInfo(line.time_zone or on.settings.time_zone)
-    discharged = datetime.combine(line.discharged or on.clock().date(), time(12), zone)
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A follow-up that can be kept."""
+
+    script: Questionnaire
+    due_at: datetime
+    expires_at: datetime
+
+
+def _plan(settings: Settings, line: PatientLine, number: int) -> Plan | None:
+    """Work out the follow-up of a line, before anything is enrolled.
+
+    Raises:
+        BadLine: nobody could be called for it.
+    """
+    if line.script is None:
+        return None
+    try:
+        script = load(line.script, settings.scripts)
+    except LookupError as error:
+        raise BadLine(f"line {number}: {error.args[0]}; nobody was enrolled") from None
+    if line.language not in script.languages:
+        raise BadLine(
+            f"line {number}: {script.id} speaks {', '.join(script.languages)} only; "
+            "nobody was enrolled"
+        )
+    zone = ZoneInfo(line.time_zone or settings.time_zone)
+    now = utc_now()
+    discharged = datetime.combine(line.discharged or now.astimezone(zone).date(), time(12), zone)
     due = line.due or discharged + FIRST_CALL
     if due.tzinfo is None:
         due = due.replace(tzinfo=zone)
+    expires = max(due, discharged + FIRST_CALL) + LAST_CALL - FIRST_CALL
+    if expires <= now:
+        raise BadLine(
+            f"line {number}: the follow-up would have ended already; give a later due time, or "
+            "leave script out; nobody was enrolled"
+        )
+    return Plan(script, due.astimezone(UTC), expires.astimezone(UTC))
+
+
+async def _keep(on: Hospital, patient_id: str, line: PatientLine, plan: Plan) -> None:
+    script = plan.script
     await on.follow_ups.plan(
         NewFollowUp(
             patient_id=patient_id,
@@ -148,7 +202,7 @@ async def _plan(on: Hospital, patient_id: str, line: PatientLine, script_id: str
                 script.id, script.version, script.source
             ),
             language=line.language,
-            due_at=due.astimezone(UTC),
-            expires_at=(max(due, discharged) + LAST_CALL - FIRST_CALL).astimezone(UTC),
+            due_at=plan.due_at,
+            expires_at=plan.expires_at,
         )
     )

@@ -7,12 +7,14 @@ import contextlib
 import logging
 import signal
 import socket
+import tomllib
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import uvicorn
 from fastapi import FastAPI
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 from uvicorn.importer import import_from_string
 
 from dialer.line import LineError
@@ -46,10 +48,17 @@ def read_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         problems = "; ".join(
-            f"{'.'.join(str(part) for part in each['loc'])}: {each['msg']}"
+            ": ".join([*map(str, each["loc"]), each["msg"].removeprefix("Value error, ")])
             for each in error.errors(include_input=False, include_url=False)
         )
         raise NotReady(f"settings (HUIFANG_* or huifang.toml): {problems}") from None
+    except SettingsError:
+        raise NotReady(
+            "settings: a HUIFANG_* variable that holds a table must be JSON, as in "
+            'HUIFANG_CALLER_NAME=\'{"zh": "…", "en": "…"}\''
+        ) from None
+    except tomllib.TOMLDecodeError as error:
+        raise NotReady(f"huifang.toml cannot be read: {error}") from None
 
 
 async def run(settings: Settings, *, work: bool, serve: bool) -> None:

@@ -14,6 +14,10 @@ from services.cli.failing import stop_with
 app = typer.Typer(no_args_is_help=True)
 
 
+class NoSuchScript(Exception):
+    """A file that is to be checked is not there."""
+
+
 @app.callback()
 def group() -> None:
     """The questionnaires."""
@@ -25,7 +29,9 @@ def check(
 ) -> None:
     """Check scripts; every problem with its file, line and column."""
     for file in files:
-        with stop_with(ScriptError, OSError):
+        with stop_with(ScriptError, NoSuchScript):
+            if not file.is_file():
+                raise NoSuchScript(f"{file}: there is no such file")
             script = read(file)
         print(
             f"{file}: good: {script.id} version {script.version}, {', '.join(script.languages)}, "

@@ -234,5 +234,6 @@ def test_what_is_told_is_what_was_heard(script: list[tuple[str, int]]) -> None:
     for event in finished:
         if event.seconds:
             assert event.at - started[event.clip] == pytest.approx(event.seconds, abs=TICK)
+    # A clip that was flushed before its first mark came back has a beginning that is only estimated.
     for before, after in pairwise(started.values()):
-        assert before <= after
+        assert before <= after + TICK
