@@ -27,6 +27,8 @@ FETCHING = 45.0
 """Seconds to wait for the patient to come to the phone."""
 WAITING = 30.0
 """Seconds to wait for somebody who asked for a moment."""
+THINKING = 3.0
+"""Seconds to wait for somebody who only said hm: what we heard may not have been all they said."""
 
 
 def proceed(step: Step) -> None:

@@ -12,6 +12,7 @@ from scripts.asking import (
     FETCHING,
     MOST_FETCHES,
     MOST_WRONG_YEARS,
+    THINKING,
     WAITING,
     ask_again,
     close,
@@ -65,7 +66,7 @@ def reply(step: Step, understanding: Understanding, *, sorry: bool = True) -> No
     elif (answer := settling(step.state.question, understanding)) is not None:
         _answered(step, answer, understanding)
     elif intent is Intent.FILLER:
-        step.listen()
+        step.listen(patience=THINKING)
     elif intent is Intent.GREETING or not sorry:
         put_again(step)
     else:

@@ -500,3 +500,11 @@ def test_an_answer_taken_back_on_the_way_out_is_stored_once_and_reviewed() -> No
     kept = [one for one in actions if isinstance(one, StoreAnswer)]
     assert [(one.question.id, one.needs_review) for one in kept] == [("chest_pain", True)]
     assert said(actions)[-1] == "human"
+
+
+def test_somebody_who_only_says_hm_is_given_a_moment_and_not_more() -> None:
+    talk = dialogue()
+    until(talk, "chest_pain")
+    assert said(talk.handle(wants(Intent.FILLER))) == []
+    (listen,) = (one for one in talk.handle(wants(Intent.FILLER)) if isinstance(one, Listen))
+    assert listen.patience == 3.0
