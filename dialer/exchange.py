@@ -30,6 +30,8 @@ KEY_GAP: Final = 2.0
 """Seconds after the last key that end an entry."""
 STEP_BACK: Final = 0.3
 """Seconds of a paused prompt that are said again: the word it was paused in."""
+AFTER_NOISE: Final = 3.0
+"""Seconds to wait for words after a sound without any, when the question's patience is over."""
 MOST_NOISES: Final = 3
 """Noises without a word that are waited out before a listening counts as silence."""
 MOST_PIECES: Final = 5
@@ -120,6 +122,7 @@ class Exchange:
             return whole
         moments.forget_floor()
         hearing.listen(listen, listen.patience)
+        began = self._parts.reader.now
         noises = 0
         while True:
             moment = await moments.next(within=KEY_GAP if entry.keys else None)
@@ -135,7 +138,9 @@ class Exchange:
                     noises += 1
                     if noises >= MOST_NOISES:
                         return Silence()
-                    hearing.listen(listen, listen.patience)
+                    # What we took for a noise may have been words: nobody is left waiting for long.
+                    left = listen.patience - (self._parts.reader.now - began)
+                    hearing.listen(listen, max(AFTER_NOISE, left))
                 case NoInput() if not entry.keys:
                     return Silence()
 

@@ -188,6 +188,15 @@ def test_a_cough_is_not_an_answer() -> None:
     assert call.heard() == ["yes"]
 
 
+def test_after_a_cough_nobody_waits_the_whole_patience_again() -> None:
+    call = one_question(Do("q1", 4.0, speech=sound(COUGH, 0.2)))
+    call.make()
+    assert call.kinds() == ["Answered", "Silence"]
+    question, goodbye = call.turns("system")
+    # The cough, the pause that ends it, three seconds; not the six of the question again.
+    assert 7.0 < goodbye.started - question.ended < 9.5
+
+
 def test_keys() -> None:
     call = Call(
         ScriptedDialogue(
