@@ -213,10 +213,8 @@ class _Said:
 
     def answer(self, row: AnswerRow) -> AnswerView:
         """One answer, with the question as it was spoken."""
-        asked = next(
-            (t for t in self._turns if t.speaker == "system" and t.question_id == row.question_id),
-            None,
-        )
+        # A question's own prompt has its id; others (thanks, an apology) may be said before it.
+        asked = next((turn for turn in self._turns if turn.prompt_id == row.question_id), None)
         value = self._clear("answers.value_sealed", row.id, row.value_sealed)
         return AnswerView(
             row=row,

