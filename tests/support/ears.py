@@ -6,16 +6,15 @@ import ctypes
 import os
 from functools import cache
 from pathlib import Path
-from typing import NoReturn
 
 import av
 import espeakng_loader
 import numpy as np
 import numpy.typing as npt
-import pytest
 import soxr
 
 from asr.recogniser import FRAME_BYTES, SAMPLE_RATE, Decoder, Transcript
+from tests.support.leaving_out import leave_out as leave_out
 from tests.support.rtp import from_mulaw, to_mulaw
 
 SHARED = Path(__file__).parents[3] / "shared"
@@ -34,13 +33,6 @@ def recordings(kind: str) -> Path:
     if not folder.is_dir():
         leave_out(f"recorded speech is missing: ../shared/audio/{kind} beside the repository")
     return folder
-
-
-def leave_out(what_is_missing: str) -> NoReturn:
-    """Skip a test, with CI=true fail it."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(what_is_missing)
-    pytest.skip(what_is_missing)
 
 
 def telephone(file: Path) -> bytes:
